@@ -1,0 +1,1 @@
+//! Pixels to the square RGB picture that the model sees.

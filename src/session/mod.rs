@@ -1,0 +1,51 @@
+//! Which engine runs when.
+use crate::backend::{BackendError, Engine, Tensor};
+use crate::signature;
+
+/// The engines of one recipe, and what they remember of a clip.
+pub struct Session {
+    image: Box<dyn Engine>,
+}
+
+impl Session {
+    /// A session on an engine of [`signature::image`]; any other signature is an error.
+    pub fn new(image: Box<dyn Engine>) -> Result<Self, SessionError> {
+        let found = image.signature().clone();
+        let side = found.inputs.first().and_then(|i| i.shape.get(1)).copied().unwrap_or(0);
+        let expected = signature::image(side / 2);
+        if found != expected {
+            let (expected, found) = (Box::new(expected), Box::new(found));
+            return Err(SessionError::Signature { expected, found });
+        }
+        Ok(Self { image })
+    }
+
+    /// The side of the square picture that [`step`](Self::step) takes, in pixels: `2S`.
+    pub fn side(&self) -> usize {
+        self.image.signature().inputs[0].shape[1]
+    }
+
+    /// One frame: `image` (1, side, side, 3) RGB in, `logits` (1, 1, side, side) out.
+    pub fn step(&mut self, image: &Tensor, logits: &mut Tensor) -> Result<(), SessionError> {
+        Ok(self.image.run(&[image], std::slice::from_mut(logits))?)
+    }
+
+    /// Forgets the clip. Without a tracker there is nothing to forget.
+    pub fn reset(&mut self) {}
+}
+
+/// Why a session could not be made or a frame not be matted.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The engine is of another graph.
+    #[error("engine `{}`: expected {expected:?}, found {found:?}", found.graph)]
+    Signature {
+        /// What this session runs.
+        expected: Box<signature::Signature>,
+        /// What the engine is.
+        found: Box<signature::Signature>,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
