@@ -65,7 +65,9 @@ impl Config {
         };
         strides("inp_size", self.inp_size, 32);
         strides("embed_dim", self.embed_dim, self.num_heads.max(1));
-        strides("embed_dim", self.embed_dim, self.scale_factor.max(1));
+        if self.embed_dim < self.scale_factor || self.scale_factor == 0 {
+            s.reject("scale_factor", format!("1..={}", self.embed_dim), self.scale_factor);
+        }
         strides("d_model", self.d_model, 8);
         strides("d_model", self.d_model, 2 * self.dec_heads.max(1));
         strides("d_model", self.d_model, 2 * self.mcem_heads.max(1));
