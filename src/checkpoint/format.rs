@@ -23,8 +23,21 @@ pub(super) fn open(path: &Path) -> Result<(File, BTreeMap<String, Tensor>), Form
     };
     match tensors.is_empty() {
         true => Err(FormatError::NoTensors),
-        false => Ok((file, tensors)),
+        false => Ok((file, without_wrappers(tensors))),
     }
+}
+
+/// What `DataParallel`, Lightning and converters put before every key.
+const WRAPPERS: [&str; 3] = ["state_dict.", "model.", "module."];
+
+fn without_wrappers(mut tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+    for wrapper in WRAPPERS {
+        if tensors.keys().all(|key| key.starts_with(wrapper)) {
+            tensors =
+                tensors.into_iter().map(|(key, t)| (key[wrapper.len()..].to_owned(), t)).collect();
+        }
+    }
+    tensors
 }
 
 enum Format {

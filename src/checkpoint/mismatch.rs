@@ -15,7 +15,7 @@ pub enum Mismatch {
         found: Vec<usize>,
     },
     /// The elements cannot be read as f32.
-    #[error("that shape of {found}")]
+    #[error("that shape of {found}, which is no floating point")]
     Dtype {
         /// The element type that is there.
         found: Dtype,

@@ -43,7 +43,8 @@ impl Checkpoint {
     /// apart by their content, not their names.
     ///
     /// The tensors may lie plainly in the file, or nested under `model` or `state_dict`, whose
-    /// name is then not part of the keys. What else the file holds is ignored.
+    /// name is then not part of the keys; nor is a prefix that wrappers give to every key
+    /// (`module.`, `model.`, `state_dict.`). What else the file holds is ignored.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
         let (file, tensors) = format::open(path)
             .map_err(|reason| CheckpointError::Open { path: path.to_owned(), reason })?;
@@ -98,7 +99,7 @@ impl Checkpoint {
             return Err(Mismatch::Shape { found: tensor.shape.clone() });
         }
         if !tensor.dtype.is_float() {
-            return Err(Mismatch::Dtype { found: tensor.dtype });
+            return Err(Mismatch::Dtype { found: tensor.dtype.clone() });
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use super::FormatError;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
-/// Opcodes of all pickles of a file. A base-plus model has 50 thousand.
-const MAX_OPCODES: u64 = 1 << 20;
+/// Opcodes of all pickles of a file, each of which may become an object of 100 bytes. A large
+/// model with its optimizer's state has 200 thousand.
+const MAX_OPCODES: u64 = 1 << 19;
 
 /// Bytes of all strings, numbers and names of a file's pickles.
 const MAX_PAYLOAD: u64 = 16 << 20;

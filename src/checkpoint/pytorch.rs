@@ -78,7 +78,7 @@ fn lazy(tensor: pytorch_reader::Tensor) -> Tensor {
         FileDtype::F32 => Dtype::F32,
         FileDtype::F16 => Dtype::F16,
         FileDtype::BF16 => Dtype::Bf16,
-        _ => Dtype::Other,
+        other => Dtype::other(other),
     };
     let (_, _, shape, read_bytes) = tensor.into_parts();
     Tensor::new(shape, dtype, read_bytes)

@@ -54,7 +54,7 @@ fn tensor(file: &Arc<File>, data_start: u64, info: &TensorInfo) -> Tensor {
         FileDtype::F32 => Dtype::F32,
         FileDtype::F16 => Dtype::F16,
         FileDtype::BF16 => Dtype::Bf16,
-        _ => Dtype::Other,
+        other => Dtype::other(other),
     };
     let (file, (start, end)) = (file.clone(), info.data_offsets);
     Tensor::new(info.shape.clone(), dtype, move || {

@@ -3,7 +3,7 @@ use half::{bf16, f16};
 use std::{fmt, io};
 
 /// How a checkpoint stores the elements of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dtype {
     /// IEEE double precision.
     F64,
@@ -13,24 +13,29 @@ pub enum Dtype {
     F16,
     /// bfloat16.
     Bf16,
-    /// Integers, booleans, complex and 8-bit floats: no weight of ours.
-    Other,
+    /// Integers, booleans, complex and 8-bit floats, by their name: no weight of ours.
+    Other(String),
 }
 
 impl Dtype {
     /// Whether the elements can be read as f32.
-    pub fn is_float(self) -> bool {
-        self != Self::Other
+    pub fn is_float(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    /// A type that a format calls `name` and a model has no use for.
+    pub(super) fn other(name: impl fmt::Debug) -> Self {
+        Self::Other(format!("{name:?}").to_lowercase())
     }
 
     /// Little-endian elements as f32; of [`Dtype::Other`] there are none.
-    fn decode(self, bytes: &[u8]) -> Vec<f32> {
+    fn decode(&self, bytes: &[u8]) -> Vec<f32> {
         match self {
             Self::F64 => decode(bytes, |b| f64::from_le_bytes(b) as f32),
             Self::F32 => decode(bytes, f32::from_le_bytes),
             Self::F16 => decode(bytes, |b| f16::from_le_bytes(b).to_f32()),
             Self::Bf16 => decode(bytes, |b| bf16::from_le_bytes(b).to_f32()),
-            Self::Other => Vec::new(),
+            Self::Other(_) => Vec::new(),
         }
     }
 }
@@ -46,7 +51,7 @@ impl fmt::Display for Dtype {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
-            Self::Other => "another type",
+            Self::Other(name) => name,
         })
     }
 }
