@@ -159,9 +159,10 @@ fn paint_skin(
 ) {
     let back = map.inverse();
     for y in 0..window.height {
+        let (first, covered) = rasterizer.row(y);
         let row = canvas.row_mut(window.top + y as i32, window.left, window.width);
         let py = window.top as f32 + y as f32 + 0.5;
-        for (x, (pixel, covered)) in row.iter_mut().zip(rasterizer.row(y)).enumerate() {
+        for (x, (pixel, covered)) in (first..).zip(row[first..].iter_mut().zip(covered)) {
             if *covered > 0.0 {
                 let p = back.map([window.left as f32 + x as f32 + 0.5, py]);
                 let a = covered * skin.opacity;
