@@ -114,6 +114,30 @@ impl Light {
 }
 
 impl Figure {
+    /// Moved and scaled so that it is two units wide or high, and centred.
+    pub fn fitted(mut self) -> Self {
+        let mut bounds = Bounds::NONE;
+        let points = self.parts.iter().flat_map(|part| part.contours.iter().flatten());
+        points.for_each(|p| bounds.add(*p));
+        let (centre, half) = bounds.centre_and_half();
+        let scale = 1.0 / half.max(1e-3);
+        let fit = Affine::shift(centre.map(|v| -v)).then(Affine::scale(scale, scale));
+        let back = fit.inverse();
+        for part in &mut self.parts {
+            part.contours.iter_mut().flatten().for_each(|p| *p = fit.map(*p));
+            for strand in &mut part.strands {
+                strand.root = fit.map(strand.root);
+                strand.along = strand.along.map(|v| v * scale);
+                strand.width *= scale;
+            }
+            part.swing.pivot = fit.map(part.swing.pivot);
+            part.skin.map = back.then(part.skin.map);
+            part.skin.light.centre = fit.map(part.skin.light.centre);
+            part.skin.light.radius *= scale;
+        }
+        self
+    }
+
     /// The pixels that the figure may touch.
     pub fn window(&self, map: Affine, seconds: f32) -> Window {
         let mut bounds = Bounds::NONE;

@@ -71,6 +71,13 @@ impl Bounds {
         }
     }
 
+    /// The middle, and half of the longer side.
+    pub fn centre_and_half(&self) -> (Point, f32) {
+        let centre = [0, 1].map(|axis| 0.5 * (self.low[axis] + self.high[axis]));
+        let half = [0, 1].map(|axis| 0.5 * (self.high[axis] - self.low[axis]));
+        (centre, half[0].max(half[1]))
+    }
+
     /// The pixels that the box touches.
     pub fn window(&self) -> Window {
         if self.low[0] > self.high[0] {
