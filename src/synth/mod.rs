@@ -11,6 +11,7 @@ mod figure;
 mod hair;
 mod jpeg;
 mod lens;
+mod material;
 mod pattern;
 mod plane;
 mod raster;
@@ -18,6 +19,7 @@ mod render;
 mod scene;
 mod shape;
 mod texture;
+mod training;
 mod trial;
 mod wardrobe;
 
@@ -31,6 +33,10 @@ use self::scene::Scene;
 /// Frames in a second of a clip: what its motion is made for.
 pub const FRAMES_PER_SECOND: usize = 25;
 
+pub use self::material::Cutout;
+pub use self::material::MaterialError;
+pub use self::material::Materials;
+pub use self::material::Photo;
 pub use self::trial::TRIAL_FRAMES;
 
 /// What a clip shows.
@@ -38,6 +44,8 @@ pub use self::trial::TRIAL_FRAMES;
 pub enum Kind {
     /// A furry creature hops through a meadow: what people are shown first.
     Demo,
+    /// Anything before anything, with other things about: what a net is trained on.
+    Training,
     /// The subject passes behind a pillar: hidden whole in the middle of [`TRIAL_FRAMES`].
     Occlusion,
     /// The subject is out of the frame in the middle of [`TRIAL_FRAMES`], and back at their end.
@@ -93,11 +101,26 @@ impl Picture {
 impl Clip {
     /// Draws a clip of frames of `width` x `height` pixels; a side of 0 gives empty pictures.
     pub fn new(kind: Kind, width: usize, height: usize, seed: u64) -> Self {
+        Clip::with_materials(kind, width, height, seed, &Materials::default())
+    }
+
+    /// As [`Clip::new`]; [`Kind::Training`] uses the materials besides procedural ones.
+    pub fn with_materials(
+        kind: Kind,
+        width: usize,
+        height: usize,
+        seed: u64,
+        materials: &Materials,
+    ) -> Self {
         let mut dice = Dice::new(seed);
         let dice = &mut dice;
         let mut lens = Lens::clear();
         let shots = match kind {
             Kind::Demo => vec![Shot { first: 0, scene: demo::scene(width, height, dice) }],
+            Kind::Training => {
+                lens = Lens::random(width, height, dice);
+                training::shots(width, height, materials, dice)
+            }
             Kind::Occlusion => trial::occlusion(width, height, dice),
             Kind::LeaveAndReturn => trial::leave_and_return(width, height, dice),
             Kind::Cut => trial::cut(dice),

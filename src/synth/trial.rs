@@ -25,18 +25,18 @@ pub const TRIAL_FRAMES: usize = 60;
 /// Rounds of [`TRIAL_FRAMES`] a second.
 const RATE: f32 = super::FRAMES_PER_SECOND as f32 / TRIAL_FRAMES as f32;
 /// Half the subject's size: its hair stays within 1.5 times that.
-const SIZE: f32 = 0.13;
+const SIZE: f32 = 0.12;
 
 /// The subject crosses behind a wide pillar, and comes back the same way.
 pub(super) fn occlusion(width: usize, height: usize, dice: &mut Dice) -> Vec<Shot> {
     let mut scene = stage(dice);
-    // Half a round from one side to the other.
-    let far = 0.5 * across(width, height) + 0.05;
+    let half = 1.6 * SIZE;
+    let clear = half + 1.25 * SIZE;
+    let far = clear.max(0.5 * across(width, height));
     subject(&mut scene, to_and_fro(far), dice);
     let wall = Arc::new(surface(dice, 128));
     let scale = wall.side() as f32;
     let high = 0.5 * height as f32 / width.min(height).max(1) as f32 + 0.5;
-    let half = 1.6 * SIZE;
     scene.layers.push(Layer::Backdrop(Backdrop {
         texture: wall,
         map: Affine::scale(scale, scale),
