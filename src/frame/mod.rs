@@ -7,6 +7,7 @@ mod error;
 mod format;
 pub mod preprocess;
 pub mod refine;
+mod resize;
 mod sigmoid;
 mod source_rows;
 mod upsample;
