@@ -3,6 +3,7 @@ mod blend;
 mod chroma;
 mod colorimetry;
 pub mod composite;
+mod convert;
 mod error;
 mod format;
 pub mod preprocess;

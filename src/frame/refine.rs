@@ -107,7 +107,7 @@ impl Refine {
             sigmoid_row(logits, alpha);
             luma_row(image, luma);
             for (step, &luma) in self.luma_row.iter_mut().zip(luma.iter()) {
-                *step = luma >> 6;
+                *step = luma >> 4;
             }
             for (step, &alpha) in self.alpha_row.iter_mut().zip(alpha.iter()) {
                 *step = round_to_bits(alpha * f32::from(ONE)) as u16;
@@ -136,7 +136,7 @@ impl Refine {
     }
 }
 
-/// What 1.0 is in [`luma_row`]: 64 times [`ONE`].
+/// What 1.0 is in [`luma_row`]: 16 times [`ONE`].
 const LUMA_ONE: f32 = 65280.0;
 
 /// BT.709's luma of RGB pixels, in 0..=65280.

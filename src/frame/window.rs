@@ -4,8 +4,8 @@
 /// that noise does not reach alpha.
 const EPS: f32 = 1e-3;
 
-/// What 1.0 is in the sums; ten bits keep slopes of noise right to 1/255 of alpha.
-pub(super) const ONE: u16 = 1020;
+/// What 1.0 is in the sums: twelve bits, of which 144 squares fit 32.
+pub(super) const ONE: u16 = 4080;
 
 /// Windows are `2 * RADIUS + 1` cells wide, and so is the mean over slopes.
 const RADIUS: usize = 1;

@@ -77,8 +77,8 @@ fn check_packed(frame: &Picture, target: &Picture, output: Output, matte: &[u8])
         let opaque = matches!(output, Output::Over(_));
         assert_eq!(got[3], if opaque { 255 } else { alpha }, "alpha at {x}, {y}");
         let colour = colour(frame, target, x, y);
-        for c in 0..3 {
-            let want = blend(output, colour[c], f64::from(alpha), anchor[c]);
+        for (c, anchor) in anchor.into_iter().enumerate() {
+            let want = blend(output, colour[c], f64::from(alpha), anchor);
             assert!((f64::from(got[c]) - want).abs() <= 1.0, "{c} at {x}, {y}: {got:?}, {want}");
         }
     }
@@ -101,12 +101,12 @@ fn check_a420(frame: &Picture, target: &Picture, output: Output, matte: &[u8]) {
     for (x, y) in (0..height.div_ceil(2)).flat_map(|y| (0..width.div_ceil(2)).map(move |x| (x, y)))
     {
         let alpha = halve(width, height, x, y, alpha_at);
-        for c in 1..3 {
+        for (c, &anchor) in anchor.iter().enumerate().skip(1) {
             let straight = match keeps_chroma {
                 true => kept_chroma(frame, target, x, y)[c - 1],
                 false => halve(width, height, x, y, |x, y| colour(frame, target, x, y)[c]),
             };
-            let want = blend(output, straight, alpha, anchor[c]);
+            let want = blend(output, straight, alpha, anchor);
             let got = f64::from(target.at(c, x, y));
             assert!((got - want).abs() <= 1.0, "chroma {c} at {x}, {y}: {got}, {want}");
         }
@@ -173,8 +173,8 @@ fn rgb_passes_through_exactly() {
         let target = composite(&frame, &fitted, Output::Straight, format, BT709);
         let (to, _) = packed_offsets(format);
         for (x, y) in (0..9).flat_map(|y| (0..33).map(move |x| (x, y))) {
-            for c in 0..3 {
-                assert_eq!(target.at(0, 4 * x + to[c], y), frame.at(0, 3 * x + 2 - c, y));
+            for (c, &to) in to[..3].iter().enumerate() {
+                assert_eq!(target.at(0, 4 * x + to, y), frame.at(0, 3 * x + 2 - c, y));
             }
         }
     }

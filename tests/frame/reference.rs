@@ -127,7 +127,7 @@ pub fn coefficients(image: &[u8], logits: &[f32], side: usize) -> (Square, Squar
     let colour = |i: usize| [0, 1, 2].map(|c| f64::from(image[3 * i + c]) / 255.0);
     let luma: Vec<f64> = (0..side * side).map(|i| guidance(colour(i))).collect();
     let alpha: Vec<f64> = logits.iter().map(|&l| sigmoid(l)).collect();
-    let cell = [4, 2, 1].into_iter().find(|cell| side % cell == 0).unwrap();
+    let cell = [4, 2, 1].into_iter().find(|cell| side.is_multiple_of(*cell)).unwrap();
     let grid = side / cell;
     let raw: Vec<f64> = neighbourhoods(grid)
         .map(|cells| {
