@@ -1,0 +1,162 @@
+//! Weighted F-measure (Margolin, Zelnik-Manor and Tal, 2014), as PySODMetrics computes it.
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::distance::ColumnFeatures;
+use super::distance::Envelope;
+use super::histogram::Levels;
+use super::histogram::Pair;
+use super::histogram::GT_THRESHOLD;
+use super::Gray;
+use super::EPS;
+
+/// Half the side of the Gaussian window that spreads errors, in pixels.
+const REACH: usize = 3;
+/// The Gaussian's standard deviation, in pixels.
+const SIGMA: f64 = 5.0;
+/// Past this squared distance an error in the background weighs 2 to the last bit of an `f64`.
+const FULL_WEIGHT_D2: usize = 270 * 270;
+
+/// Weighted precision and recall of one pair.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightedPrecisionRecall {
+    /// Weighted true positives among weighted positives.
+    pub precision: f64,
+    /// 1 less the mean weighted error of the foreground.
+    pub recall: f64,
+}
+
+impl WeightedPrecisionRecall {
+    /// The F-measure: `beta2` is 1.0 in PySODMetrics, 0.3 in MGD-SAM2's `test.py`.
+    pub fn f(self, beta2: f64) -> f64 {
+        let Self { precision, recall } = self;
+        (1.0 + beta2) * recall * precision / (recall + beta2 * precision + EPS)
+    }
+}
+
+/// Weighted precision and recall; both 0 where the ground truth is empty. `pair` must be made
+/// from the same two pictures.
+pub fn weighted_precision_recall(
+    pred: Gray<'_>,
+    gt: Gray<'_>,
+    pair: &Pair,
+) -> WeightedPrecisionRecall {
+    let foreground = pair.all.foreground_count() as f64;
+    if foreground == 0.0 {
+        return WeightedPrecisionRecall { precision: 0.0, recall: 0.0 };
+    }
+    let (errors, false_positives) = spread_errors(pred, gt, &pair.levels);
+    let unit = 1.0 / f64::from(pair.levels.white - pair.levels.black);
+    let missed = unit * foreground_error(gt, &errors);
+    let true_positives = foreground - missed;
+    WeightedPrecisionRecall {
+        precision: true_positives / (true_positives + false_positives + EPS),
+        recall: 1.0 - missed / foreground,
+    }
+}
+
+/// Each pixel's error in 8-bit levels: in the foreground its own; within [`REACH`] of it the
+/// error of the nearest foreground pixel; 0 elsewhere. And the background's weighted error.
+fn spread_errors(pred: Gray<'_>, gt: Gray<'_>, levels: &Levels) -> (Vec<u8>, f64) {
+    let width = pred.width();
+    let features = ColumnFeatures::new(gt, GT_THRESHOLD);
+    let mut errors = vec![0; width * pred.height()];
+    let rows = errors.par_chunks_exact_mut(width).enumerate();
+    let false_positives: Vec<f64> = rows
+        .map_init(Envelope::default, |envelope, (y, errors)| {
+            spread_row(pred, gt.row(y), levels, &features, envelope, (y, errors))
+        })
+        .collect();
+    (errors, false_positives.iter().sum())
+}
+
+fn spread_row(
+    pred: Gray<'_>,
+    gt: &[u8],
+    levels: &Levels,
+    features: &ColumnFeatures,
+    envelope: &mut Envelope,
+    (y, errors): (usize, &mut [u8]),
+) -> f64 {
+    let weights = background_weights();
+    let mut false_positives = 0.0;
+    let mut built = false;
+    let nearest_row = features.row(y);
+    for (x, &p) in pred.row(y).iter().enumerate() {
+        if gt[x] > GT_THRESHOLD {
+            errors[x] = levels.white - p;
+            continue;
+        }
+        if p == levels.black && !foreground_may_be_near(nearest_row, x, y) {
+            continue;
+        }
+        built = built || envelope.build(features, y);
+        let (d2, nearest_x) = envelope.nearest(x);
+        let d2 = d2 as usize;
+        false_positives += levels.value[usize::from(p)] * weights[d2.min(FULL_WEIGHT_D2)];
+        if d2 <= 2 * REACH * REACH {
+            let nearest_y = usize::from(nearest_row[nearest_x]);
+            errors[x] = levels.white - pred.row(nearest_y)[nearest_x];
+        }
+    }
+    false_positives
+}
+
+/// Whether a column within [`REACH`] of `x` has foreground within [`REACH`] of row `y`.
+fn foreground_may_be_near(nearest_row: &[u16], x: usize, y: usize) -> bool {
+    let columns = x.saturating_sub(REACH)..(x + REACH + 1).min(nearest_row.len());
+    nearest_row[columns].iter().any(|&row| usize::from(row.abs_diff(y as u16)) <= REACH)
+}
+
+/// What an error in the background weighs, by squared distance from the foreground.
+fn background_weights() -> &'static [f64] {
+    static WEIGHTS: OnceLock<Vec<f64>> = OnceLock::new();
+    WEIGHTS.get_or_init(|| {
+        let weight = |d2: usize| 2.0 - (0.5_f64.ln() / 5.0 * (d2 as f64).sqrt()).exp();
+        (0..=FULL_WEIGHT_D2).map(weight).collect()
+    })
+}
+
+/// The sum over the foreground of each error or, where less, of its Gaussian mean.
+fn foreground_error(gt: Gray<'_>, errors: &[u8]) -> f64 {
+    let width = gt.width();
+    let rows: Vec<f64> = (0..gt.height())
+        .into_par_iter()
+        .map_init(
+            || vec![0.0; width + 2 * REACH],
+            |column_means, y| foreground_error_row(gt.row(y), errors, y, column_means),
+        )
+        .collect();
+    rows.iter().sum()
+}
+
+fn foreground_error_row(gt: &[u8], errors: &[u8], y: usize, column_means: &mut [f32]) -> f64 {
+    let width = gt.len();
+    let Some(first) = gt.iter().position(|&g| g > GT_THRESHOLD) else { return 0.0 };
+    let last = gt.iter().rposition(|&g| g > GT_THRESHOLD).unwrap_or(first);
+    let kernel = kernel();
+    column_means.fill(0.0);
+    for (row, weight) in (y..).zip(kernel).filter_map(|(y, k)| Some((y.checked_sub(REACH)?, k))) {
+        let Some(row) = errors.get(row * width..(row + 1) * width) else { break };
+        let means = column_means[REACH..REACH + width].iter_mut();
+        means.zip(row).for_each(|(mean, &e)| *mean += weight * f32::from(e));
+    }
+    let mut sums = [0.0_f64; 8];
+    let own = &errors[y * width..][..width];
+    for x in first..=last {
+        let window = &column_means[x..x + 2 * REACH + 1];
+        let mean: f32 = window.iter().zip(kernel).map(|(m, k)| m * k).sum();
+        let error = f32::from(own[x]).min(mean);
+        sums[x % 8] += if gt[x] > GT_THRESHOLD { f64::from(error) } else { 0.0 };
+    }
+    sums.iter().sum()
+}
+
+/// One side of the Gaussian window; the window is its outer product.
+fn kernel() -> [f32; 2 * REACH + 1] {
+    let bell = std::array::from_fn::<f64, { 2 * REACH + 1 }, _>(|i| {
+        (-(i as f64 - REACH as f64).powi(2) / (2.0 * SIGMA * SIGMA)).exp()
+    });
+    bell.map(|v| (v / bell.iter().sum::<f64>()) as f32)
+}
