@@ -45,8 +45,62 @@ fn region(pair: &Pair) -> f64 {
     let share = |pixels: usize| pixels as f64 / (w * h) as f64;
     let (left_top, right_top, left_bottom) = (share(x * y), share(y * (w - x)), share((h - y) * x));
     let shares = [left_top, right_top, left_bottom, 1.0 - left_top - right_top - left_bottom];
-    let scores = pair.quadrants.iter().zip(shares);
-    scores.map(|(quadrant, share)| similarity(quadrant, &pair.levels.value) * share).sum()
+    let sides = [(x, y), (w - x, y), (x, h - y), (w - x, h - y)];
+    let score = |(quadrant, (columns, rows)): (&Histogram, (usize, usize))| match constant(
+        quadrant,
+        &pair.levels.value,
+    ) {
+        Some(v) => constant_similarity(quadrant, v, numpy_mean(v, rows, columns, columns == w)),
+        None => similarity(quadrant, &pair.levels.value),
+    };
+    pair.quadrants.iter().zip(sides).map(score).zip(shares).map(|(s, share)| s * share).sum()
+}
+
+/// The value of a quadrant where the prediction has but one.
+fn constant(quadrant: &Histogram, values: &[f64; 256]) -> Option<f64> {
+    let levels = quadrant.levels();
+    let mut used = (0..256).filter(|&level| levels[level] > 0);
+    used.next().filter(|_| used.next().is_none()).map(|level| values[level])
+}
+
+/// Structural similarity where the prediction is `value` everywhere: 1 where the ground truth is
+/// constant as well, else 0. But the reference gives 0 too where rounding moves the mean off the
+/// value, as it then finds a variance in the prediction alone.
+fn constant_similarity(quadrant: &Histogram, value: f64, mean: f64) -> f64 {
+    let foreground = quadrant.foreground_count();
+    let constant = foreground == 0 || foreground == quadrant.count();
+    if constant && value == mean { 1.0 } else { 0.0 }
+}
+
+/// What numpy finds as the mean of a block of one value: rows are summed in pairs and added up,
+/// a block without gaps is summed as one row.
+fn numpy_mean(value: f64, rows: usize, columns: usize, gapless: bool) -> f64 {
+    let sum = match gapless || columns == 1 || rows == 1 {
+        true => pairwise_sum(value, rows * columns),
+        false => {
+            let row = pairwise_sum(value, columns);
+            (0..rows).fold(0.0, |sum, _| sum + row)
+        }
+    };
+    sum / (rows * columns) as f64
+}
+
+/// The sum of `count` times `value` in numpy's order: halves of whole eights, down to blocks of
+/// 128, which are summed in eight strands.
+fn pairwise_sum(value: f64, count: usize) -> f64 {
+    let repeat = |start: f64, times: usize| (0..times).fold(start, |sum, _| sum + value);
+    match count {
+        0..8 => repeat(0.0, count),
+        8..=128 => {
+            let strand = repeat(value, count / 8 - 1);
+            let quarter = (strand + strand) + (strand + strand);
+            repeat(quarter + quarter, count % 8)
+        }
+        _ => {
+            let half = count / 2 - count / 2 % 8;
+            pairwise_sum(value, half) + pairwise_sum(value, count - half)
+        }
+    }
 }
 
 /// Structural similarity of one quadrant.

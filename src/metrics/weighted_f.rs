@@ -64,11 +64,18 @@ fn spread_errors(pred: Gray<'_>, gt: Gray<'_>, levels: &Levels) -> (Vec<u8>, f64
     let mut errors = vec![0; width * pred.height()];
     let rows = errors.par_chunks_exact_mut(width).enumerate();
     let false_positives: Vec<f64> = rows
-        .map_init(Envelope::default, |envelope, (y, errors)| {
-            spread_row(pred, gt.row(y), levels, &features, envelope, (y, errors))
+        .map_init(Scratch::default, |scratch, (y, errors)| {
+            spread_row(pred, gt.row(y), levels, &features, scratch, (y, errors))
         })
         .collect();
     (errors, false_positives.iter().sum())
+}
+
+/// What the rows of one thread share.
+#[derive(Default)]
+struct Scratch {
+    envelope: Envelope,
+    near: Vec<bool>,
 }
 
 fn spread_row(
@@ -76,19 +83,20 @@ fn spread_row(
     gt: &[u8],
     levels: &Levels,
     features: &ColumnFeatures,
-    envelope: &mut Envelope,
+    Scratch { envelope, near }: &mut Scratch,
     (y, errors): (usize, &mut [u8]),
 ) -> f64 {
     let weights = background_weights();
     let mut false_positives = 0.0;
     let mut built = false;
     let nearest_row = features.row(y);
+    mark_near(nearest_row, y, near);
     for (x, &p) in pred.row(y).iter().enumerate() {
         if gt[x] > GT_THRESHOLD {
             errors[x] = levels.white - p;
             continue;
         }
-        if p == levels.black && !foreground_may_be_near(nearest_row, x, y) {
+        if p == levels.black && !near[x] {
             continue;
         }
         built = built || envelope.build(features, y);
@@ -103,10 +111,18 @@ fn spread_row(
     false_positives
 }
 
-/// Whether a column within [`REACH`] of `x` has foreground within [`REACH`] of row `y`.
-fn foreground_may_be_near(nearest_row: &[u16], x: usize, y: usize) -> bool {
-    let columns = x.saturating_sub(REACH)..(x + REACH + 1).min(nearest_row.len());
-    nearest_row[columns].iter().any(|&row| usize::from(row.abs_diff(y as u16)) <= REACH)
+/// Marks the pixels of row `y` that have foreground within [`REACH`] in both directions.
+fn mark_near(nearest_row: &[u16], y: usize, near: &mut Vec<bool>) {
+    let width = nearest_row.len();
+    let in_column = |&row: &u16| usize::from(row.abs_diff(y as u16)) <= REACH;
+    near.clear();
+    near.extend(nearest_row.iter().map(in_column));
+    for (x, _) in nearest_row.iter().enumerate().filter(|(_, row)| in_column(row)) {
+        let open = |x: usize| nearest_row.get(x).is_some_and(|row| !in_column(row));
+        if x.checked_sub(1).is_some_and(open) || open(x + 1) {
+            near[x.saturating_sub(REACH)..(x + REACH + 1).min(width)].fill(true);
+        }
+    }
 }
 
 /// What an error in the background weighs, by squared distance from the foreground.
