@@ -8,7 +8,7 @@ use super::MAX_SIDE;
 
 /// Marks a column without foreground. Farther from every row than any row is, as it must be.
 const NONE: u16 = u16::MAX;
-const _: () = assert!(MAX_SIDE < NONE as usize / 2 + 1);
+const _: () = assert!(MAX_SIDE <= NONE as usize / 2);
 
 /// For each pixel, the row of the nearest foreground pixel of its column.
 pub(crate) struct ColumnFeatures {
@@ -65,18 +65,20 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// The envelope of row `y`; `false` where the picture has no foreground at all.
-    pub(crate) fn build(&mut self, features: &ColumnFeatures, y: usize) -> bool {
+    /// The envelope of row `y`, of columns with foreground up to `reach` rows away; `false` where
+    /// there is none. Distances up to `reach` come out exact.
+    pub(crate) fn build(&mut self, features: &ColumnFeatures, y: usize, reach: u16) -> bool {
         self.sites.clear();
         self.walked = 0;
         let row = features.row(y);
-        for (x, &feature) in row.iter().enumerate().filter(|(_, feature)| **feature != NONE) {
-            let inside = x > 0 && x + 1 < row.len();
-            if inside && [x - 1, x, x + 1].iter().all(|&x| usize::from(row[x]) == y) {
-                continue; // Amid a foreground run: nearest to itself only.
+        let is_set = |x: usize| row.get(x).is_some_and(|&feature| usize::from(feature) == y);
+        for (x, &feature) in row.iter().enumerate() {
+            let distance = feature.abs_diff(y as u16);
+            let amid_foreground = distance == 0 && x > 0 && is_set(x - 1) && is_set(x + 1);
+            if distance > reach || amid_foreground {
+                continue;
             }
-            let drop = i64::from(feature.abs_diff(y as u16)).pow(2);
-            self.push(Site { x: x as i64, drop });
+            self.push(Site { x: x as i64, drop: i64::from(distance).pow(2) });
         }
         !self.sites.is_empty()
     }

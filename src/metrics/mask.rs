@@ -137,7 +137,12 @@ impl Mask {
 }
 
 fn pack<T: Copy>(samples: &[T], inside: &impl Fn(T) -> bool) -> u64 {
-    samples.iter().enumerate().fold(0, |word, (i, &s)| word | u64::from(inside(s)) << i)
+    let mut bytes = [0_u8; 64];
+    bytes.iter_mut().zip(samples).for_each(|(byte, &sample)| *byte = u8::from(inside(sample)));
+    let (eights, _) = bytes.as_chunks::<8>();
+    // The factor gathers the lowest bits of eight bytes in the highest byte.
+    let gather = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080);
+    eights.iter().rev().fold(0, |word, eight| word << 8 | gather(eight) >> 56)
 }
 
 /// Positions of a word's set bits, lowest first.

@@ -22,13 +22,17 @@ impl Mask {
     /// element's rows from its middle down, widest first.
     pub(crate) fn dilate(&self, half_widths: &[usize]) -> Self {
         let mut grown = Self::empty(self.width(), self.height());
-        let mut wide = vec![0; self.row(0).len()];
+        let stride = self.row(0).len();
+        let pad = half_widths[0] / 64 + 1;
+        let mut padded = vec![0; stride + 2 * pad];
+        let mut wide = vec![0; stride];
         for y in (0..self.height()).filter(|&y| self.row(y).iter().any(|&w| w != 0)) {
+            padded[pad..pad + stride].copy_from_slice(self.row(y));
             wide.copy_from_slice(self.row(y));
             let mut reached = 0;
             for (dy, &half) in half_widths.iter().enumerate().rev() {
                 for dx in reached + 1..=half {
-                    or_shifted(self.row(y), dx, &mut wide);
+                    or_shifted(&padded, pad, dx, &mut wide);
                 }
                 reached = half;
                 grown.or_row(y.checked_sub(dy), &wide);
@@ -88,11 +92,16 @@ impl Mask {
     }
 }
 
-/// Adds `row`, moved by `dx` pixels to both sides, to `wide`.
-fn or_shifted(row: &[u64], dx: usize, wide: &mut [u64]) {
-    for (i, wide) in wide.iter_mut().enumerate() {
-        *wide |= word_at(row, i as isize * 64 + dx as isize);
-        *wide |= word_at(row, i as isize * 64 - dx as isize);
+/// Adds a row, moved by `dx` pixels to both sides, to `wide`; `padded` has `pad` empty words
+/// before and after the row.
+fn or_shifted(padded: &[u64], pad: usize, dx: usize, wide: &mut [u64]) {
+    let (words, bits) = (dx / 64, dx % 64);
+    let (right, left) = (&padded[pad + words..], &padded[pad - words - 1..]);
+    let pairs = right.windows(2).zip(left.windows(2));
+    for (wide, (right, left)) in wide.iter_mut().zip(pairs) {
+        // Two shifts, as a shift by all 64 bits is none.
+        *wide |= right[0] >> bits | right[1] << 1 << (63 - bits);
+        *wide |= left[1] << bits | left[0] >> 1 >> (63 - bits);
     }
 }
 

@@ -1,4 +1,5 @@
 //! Weighted F-measure (Margolin, Zelnik-Manor and Tal, 2014), as PySODMetrics computes it.
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -15,8 +16,10 @@ use super::EPS;
 const REACH: usize = 3;
 /// The Gaussian's standard deviation, in pixels.
 const SIGMA: f64 = 5.0;
-/// Past this squared distance an error in the background weighs 2 to the last bit of an `f64`.
-const FULL_WEIGHT_D2: usize = 270 * 270;
+/// From this distance on an error in the background weighs 2 to the last bit of an `f64`.
+const FULL_WEIGHT_PX: u16 = 270;
+/// The same squared.
+const FULL_WEIGHT_D2: usize = FULL_WEIGHT_PX as usize * FULL_WEIGHT_PX as usize;
 
 /// Weighted precision and recall of one pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,7 +91,7 @@ fn spread_row(
 ) -> f64 {
     let weights = background_weights();
     let mut false_positives = 0.0;
-    let mut built = false;
+    let mut found = None;
     let nearest_row = features.row(y);
     mark_near(nearest_row, y, near);
     for (x, &p) in pred.row(y).iter().enumerate() {
@@ -99,10 +102,14 @@ fn spread_row(
         if p == levels.black && !near[x] {
             continue;
         }
-        built = built || envelope.build(features, y);
+        let error = levels.value[usize::from(p)];
+        if !*found.get_or_insert_with(|| envelope.build(features, y, FULL_WEIGHT_PX)) {
+            false_positives += error * 2.0;
+            continue;
+        }
         let (d2, nearest_x) = envelope.nearest(x);
         let d2 = d2 as usize;
-        false_positives += levels.value[usize::from(p)] * weights[d2.min(FULL_WEIGHT_D2)];
+        false_positives += error * weights[d2.min(FULL_WEIGHT_D2)];
         if d2 <= 2 * REACH * REACH {
             let nearest_y = usize::from(nearest_row[nearest_x]);
             errors[x] = levels.white - pred.row(nearest_y)[nearest_x];
@@ -136,35 +143,59 @@ fn background_weights() -> &'static [f64] {
 
 /// The sum over the foreground of each error or, where less, of its Gaussian mean.
 fn foreground_error(gt: Gray<'_>, errors: &[u8]) -> f64 {
-    let width = gt.width();
+    let (width, kernel) = (gt.width(), kernel());
     let rows: Vec<f64> = (0..gt.height())
         .into_par_iter()
         .map_init(
-            || vec![0.0; width + 2 * REACH],
-            |column_means, y| foreground_error_row(gt.row(y), errors, y, column_means),
+            || (vec![0.0; width + 2 * REACH], vec![0.0; width]),
+            |(columns, means), y| {
+                let Some(first) = gt.row(y).iter().position(|&g| g > GT_THRESHOLD) else {
+                    return 0.0;
+                };
+                let last = gt.row(y).iter().rposition(|&g| g > GT_THRESHOLD).unwrap_or(first);
+                gaussian_row(errors, width, y, first..last + 1, &kernel, columns, means);
+                let own = &errors[y * width..][first..=last];
+                sum_of_lesser(&gt.row(y)[first..=last], own, &means[first..=last])
+            },
         )
         .collect();
     rows.iter().sum()
 }
 
-fn foreground_error_row(gt: &[u8], errors: &[u8], y: usize, column_means: &mut [f32]) -> f64 {
-    let width = gt.len();
-    let Some(first) = gt.iter().position(|&g| g > GT_THRESHOLD) else { return 0.0 };
-    let last = gt.iter().rposition(|&g| g > GT_THRESHOLD).unwrap_or(first);
-    let kernel = kernel();
-    column_means.fill(0.0);
-    for (row, weight) in (y..).zip(kernel).filter_map(|(y, k)| Some((y.checked_sub(REACH)?, k))) {
-        let Some(row) = errors.get(row * width..(row + 1) * width) else { break };
-        let means = column_means[REACH..REACH + width].iter_mut();
-        means.zip(row).for_each(|(mean, &e)| *mean += weight * f32::from(e));
+/// The Gaussian means of row `y` in `range`; beyond the picture errors are 0. `columns` has
+/// [`REACH`] zeros on both sides.
+fn gaussian_row(
+    errors: &[u8],
+    width: usize,
+    y: usize,
+    range: Range<usize>,
+    kernel: &[f32; 2 * REACH + 1],
+    columns: &mut [f32],
+    means: &mut [f32],
+) {
+    let near = range.start.saturating_sub(REACH)..(range.end + REACH).min(width);
+    columns.fill(0.0);
+    for (i, &weight) in kernel.iter().enumerate() {
+        let row = (y + i).checked_sub(REACH).and_then(|y| errors.get(y * width..(y + 1) * width));
+        let Some(row) = row.map(|row| &row[near.clone()]) else { continue };
+        let sums = columns[REACH..][near.clone()].iter_mut();
+        sums.zip(row).for_each(|(sum, &e)| *sum += weight * f32::from(e));
     }
+    means[range.clone()].fill(0.0);
+    for (i, &weight) in kernel.iter().enumerate() {
+        let shifted = columns[i..][range.clone()].iter();
+        means[range.clone()].iter_mut().zip(shifted).for_each(|(mean, c)| *mean += weight * c);
+    }
+}
+
+fn sum_of_lesser(gt: &[u8], errors: &[u8], means: &[f32]) -> f64 {
     let mut sums = [0.0_f64; 8];
-    let own = &errors[y * width..][..width];
-    for x in first..=last {
-        let window = &column_means[x..x + 2 * REACH + 1];
-        let mean: f32 = window.iter().zip(kernel).map(|(m, k)| m * k).sum();
-        let error = f32::from(own[x]).min(mean);
-        sums[x % 8] += if gt[x] > GT_THRESHOLD { f64::from(error) } else { 0.0 };
+    let pixels = gt.chunks(8).zip(errors.chunks(8)).zip(means.chunks(8));
+    for ((gt, errors), means) in pixels {
+        for (((sum, &g), &error), &mean) in sums.iter_mut().zip(gt).zip(errors).zip(means) {
+            let lesser = f32::from(error).min(mean);
+            *sum += f64::from(if g > GT_THRESHOLD { lesser } else { 0.0 });
+        }
     }
     sums.iter().sum()
 }
