@@ -20,11 +20,11 @@ impl ColumnFeatures {
     /// Foreground is what lies above `threshold`.
     pub(crate) fn new(gt: Gray<'_>, threshold: u8) -> Self {
         let (width, height) = (gt.width(), gt.height());
-        let mut rows = vec![NONE; width * height];
+        let mut rows = Vec::with_capacity(width * height);
         let mut nearest = vec![NONE; width];
         for y in 0..height {
             note_row(gt.row(y), threshold, y as u16, &mut nearest);
-            rows[y * width..][..width].copy_from_slice(&nearest);
+            rows.extend_from_slice(&nearest);
         }
         nearest.fill(NONE);
         for y in (0..height).rev() {

@@ -168,12 +168,25 @@ fn count_quadrants(
 }
 
 fn count_row(pred: &[u8], gt: &[u8], [even, odd]: &mut Counts) {
-    let pairs = pred.chunks_exact(2).zip(gt.chunks_exact(2));
-    for (pred, gt) in pairs {
-        even[usize::from(gt[0] > GT_THRESHOLD)][usize::from(pred[0])] += 1;
-        odd[usize::from(gt[1] > GT_THRESHOLD)][usize::from(pred[1])] += 1;
+    for (pred, gt) in pred.chunks(BLOCK).zip(gt.chunks(BLOCK)) {
+        if let Some((level, class)) = constant(pred, gt) {
+            even[class][level] += pred.len() as u32;
+            continue;
+        }
+        for (i, (&pred, &gt)) in pred.iter().zip(gt).enumerate() {
+            let counts = if i % 2 == 0 { &mut *even } else { &mut *odd };
+            counts[usize::from(gt > GT_THRESHOLD)][usize::from(pred)] += 1;
+        }
     }
-    if let (1, Some(&pred), Some(&gt)) = (pred.len() % 2, pred.last(), gt.last()) {
-        even[usize::from(gt > GT_THRESHOLD)][usize::from(pred)] += 1;
-    }
+}
+
+/// Pixels that are looked at together: masks and mattes are constant over most of a picture.
+const BLOCK: usize = 32;
+
+/// The one level and class of a block that has but one.
+fn constant(pred: &[u8], gt: &[u8]) -> Option<(usize, usize)> {
+    let (level, class) = (pred[0], gt[0] > GT_THRESHOLD);
+    let other_level = pred.iter().fold(0, |other, &p| other | (p ^ level));
+    let other_class = gt.iter().fold(false, |other, &g| other | ((g > GT_THRESHOLD) != class));
+    (other_level == 0 && !other_class).then_some((level.into(), class.into()))
 }

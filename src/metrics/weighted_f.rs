@@ -78,8 +78,11 @@ fn spread_errors(pred: Gray<'_>, gt: Gray<'_>, levels: &Levels) -> (Vec<u8>, f64
 #[derive(Default)]
 struct Scratch {
     envelope: Envelope,
-    near: Vec<bool>,
+    near: Near,
 }
+
+/// Pixels that are looked at together: most need nothing, or all the same.
+const BLOCK: usize = 32;
 
 fn spread_row(
     pred: Gray<'_>,
@@ -89,46 +92,86 @@ fn spread_row(
     Scratch { envelope, near }: &mut Scratch,
     (y, errors): (usize, &mut [u8]),
 ) -> f64 {
-    let weights = background_weights();
+    let row = pred.row(y);
+    let mut background = Background { pred, levels, features, envelope, y, found: None };
+    let near = near.mark(features.row(y), y);
     let mut false_positives = 0.0;
-    let mut found = None;
-    let nearest_row = features.row(y);
-    mark_near(nearest_row, y, near);
-    for (x, &p) in pred.row(y).iter().enumerate() {
-        if gt[x] > GT_THRESHOLD {
-            errors[x] = levels.white - p;
+    for start in (0..row.len()).step_by(BLOCK) {
+        let block = start..(start + BLOCK).min(row.len());
+        let foreground = gt[block.clone()].iter().map(|&g| u8::from(g > GT_THRESHOLD));
+        let foreground = usize::from(foreground.sum::<u8>());
+        if foreground > 0 {
+            let own = errors[block.clone()].iter_mut().zip(&row[block.clone()]);
+            own.for_each(|(error, &p)| *error = levels.white - p);
+        }
+        if foreground == block.len() {
             continue;
         }
-        if p == levels.black && !near[x] {
+        let wrong = row[block.clone()].iter().fold(0, |wrong, &p| wrong | (p ^ levels.black));
+        if foreground == 0 && wrong == 0 && near[block.clone()].iter().all(|&near| near == 0) {
             continue;
         }
-        let error = levels.value[usize::from(p)];
-        if !*found.get_or_insert_with(|| envelope.build(features, y, FULL_WEIGHT_PX)) {
-            false_positives += error * 2.0;
-            continue;
-        }
-        let (d2, nearest_x) = envelope.nearest(x);
-        let d2 = d2 as usize;
-        false_positives += error * weights[d2.min(FULL_WEIGHT_D2)];
-        if d2 <= 2 * REACH * REACH {
-            let nearest_y = usize::from(nearest_row[nearest_x]);
-            errors[x] = levels.white - pred.row(nearest_y)[nearest_x];
+        for x in block.filter(|&x| gt[x] <= GT_THRESHOLD) {
+            errors[x] = 0;
+            if row[x] != levels.black || near[x] != 0 {
+                false_positives += background.spread(x, &mut errors[x]);
+            }
         }
     }
     false_positives
 }
 
-/// Marks the pixels of row `y` that have foreground within [`REACH`] in both directions.
-fn mark_near(nearest_row: &[u16], y: usize, near: &mut Vec<bool>) {
-    let width = nearest_row.len();
-    let in_column = |&row: &u16| usize::from(row.abs_diff(y as u16)) <= REACH;
-    near.clear();
-    near.extend(nearest_row.iter().map(in_column));
-    for (x, _) in nearest_row.iter().enumerate().filter(|(_, row)| in_column(row)) {
-        let open = |x: usize| nearest_row.get(x).is_some_and(|row| !in_column(row));
-        if x.checked_sub(1).is_some_and(open) || open(x + 1) {
-            near[x.saturating_sub(REACH)..(x + REACH + 1).min(width)].fill(true);
+/// The background of one row.
+struct Background<'a> {
+    pred: Gray<'a>,
+    levels: &'a Levels,
+    features: &'a ColumnFeatures,
+    envelope: &'a mut Envelope,
+    y: usize,
+    /// Whether the envelope was built and found foreground.
+    found: Option<bool>,
+}
+
+impl Background<'_> {
+    /// The weighted error of pixel `x`; `spread` becomes the error of the nearest foreground
+    /// pixel, where one is near. `x` may not decrease from call to call.
+    fn spread(&mut self, x: usize, spread: &mut u8) -> f64 {
+        let error = self.levels.value[usize::from(self.pred.row(self.y)[x])];
+        let build = || self.envelope.build(self.features, self.y, FULL_WEIGHT_PX);
+        if !*self.found.get_or_insert_with(build) {
+            return error * 2.0;
         }
+        let (d2, nearest_x) = self.envelope.nearest(x);
+        let d2 = d2 as usize;
+        if d2 <= 2 * REACH * REACH {
+            let nearest_y = usize::from(self.features.row(self.y)[nearest_x]);
+            *spread = self.levels.white - self.pred.row(nearest_y)[nearest_x];
+        }
+        error * background_weights()[d2.min(FULL_WEIGHT_D2)]
+    }
+}
+
+/// Marks pixels of a row that have foreground within [`REACH`] in both directions.
+#[derive(Default)]
+struct Near {
+    /// The same for the columns alone, with [`REACH`] zeros on both sides.
+    columns: Vec<u8>,
+    near: Vec<u8>,
+}
+
+impl Near {
+    fn mark(&mut self, nearest_row: &[u16], y: usize) -> &[u8] {
+        let width = nearest_row.len();
+        self.columns.resize(width + 2 * REACH, 0);
+        self.near.clear();
+        self.near.resize(width, 0);
+        let marks = self.columns[REACH..].iter_mut().zip(nearest_row);
+        marks.for_each(|(m, row)| *m = u8::from(row.abs_diff(y as u16) <= REACH as u16));
+        for shift in 0..=2 * REACH {
+            let columns = &self.columns[shift..];
+            self.near.iter_mut().zip(columns).for_each(|(near, column)| *near |= column);
+        }
+        &self.near
     }
 }
 
@@ -149,13 +192,12 @@ fn foreground_error(gt: Gray<'_>, errors: &[u8]) -> f64 {
         .map_init(
             || (vec![0.0; width + 2 * REACH], vec![0.0; width]),
             |(columns, means), y| {
-                let Some(first) = gt.row(y).iter().position(|&g| g > GT_THRESHOLD) else {
-                    return 0.0;
-                };
-                let last = gt.row(y).iter().rposition(|&g| g > GT_THRESHOLD).unwrap_or(first);
+                let (gt, own) = (gt.row(y), &errors[y * width..][..width]);
+                let wrong = |x: &usize| gt[*x] > GT_THRESHOLD && own[*x] > 0;
+                let Some(first) = (0..width).find(wrong) else { return 0.0 };
+                let last = (0..width).rfind(wrong).unwrap_or(first);
                 gaussian_row(errors, width, y, first..last + 1, &kernel, columns, means);
-                let own = &errors[y * width..][first..=last];
-                sum_of_lesser(&gt.row(y)[first..=last], own, &means[first..=last])
+                sum_of_lesser(&gt[first..=last], &own[first..=last], &means[first..=last])
             },
         )
         .collect();
@@ -174,17 +216,37 @@ fn gaussian_row(
     means: &mut [f32],
 ) {
     let near = range.start.saturating_sub(REACH)..(range.end + REACH).min(width);
+    let row = |y: Option<usize>| {
+        let row = y.and_then(|y| errors.get(y * width..(y + 1) * width));
+        row.map(|row| &row[near.clone()])
+    };
     columns.fill(0.0);
-    for (i, &weight) in kernel.iter().enumerate() {
-        let row = (y + i).checked_sub(REACH).and_then(|y| errors.get(y * width..(y + 1) * width));
-        let Some(row) = row.map(|row| &row[near.clone()]) else { continue };
-        let sums = columns[REACH..][near.clone()].iter_mut();
-        sums.zip(row).for_each(|(sum, &e)| *sum += weight * f32::from(e));
+    let sums = &mut columns[REACH..][near.clone()];
+    for (distance, &weight) in kernel[REACH..].iter().enumerate() {
+        let (above, below) = (row(y.checked_sub(distance)), row(Some(y + distance)));
+        add_rows(sums, weight, above, below.filter(|_| distance > 0));
     }
     means[range.clone()].fill(0.0);
-    for (i, &weight) in kernel.iter().enumerate() {
-        let shifted = columns[i..][range.clone()].iter();
-        means[range.clone()].iter_mut().zip(shifted).for_each(|(mean, c)| *mean += weight * c);
+    for (distance, &weight) in kernel[REACH..].iter().enumerate() {
+        let left = &columns[REACH - distance..][range.clone()];
+        let right = &columns[REACH + distance..][range.clone()];
+        let weight = if distance == 0 { weight / 2.0 } else { weight };
+        let means = means[range.clone()].iter_mut();
+        means.zip(left).zip(right).for_each(|((mean, l), r)| *mean += weight * (l + r));
+    }
+}
+
+/// Adds one or two rows of errors, weighted alike.
+fn add_rows(sums: &mut [f32], weight: f32, above: Option<&[u8]>, below: Option<&[u8]>) {
+    match (above, below) {
+        (Some(above), Some(below)) => {
+            let rows = above.iter().zip(below).map(|(&a, &b)| u16::from(a) + u16::from(b));
+            sums.iter_mut().zip(rows).for_each(|(sum, e)| *sum += weight * f32::from(e));
+        }
+        (Some(one), None) | (None, Some(one)) => {
+            sums.iter_mut().zip(one).for_each(|(sum, &e)| *sum += weight * f32::from(e));
+        }
+        (None, None) => {}
     }
 }
 

@@ -115,7 +115,7 @@ fn zhang_suen(code: u8) -> u8 {
         return 0;
     }
     let [top, right, bottom, left] = [1, 3, 5, 7].map(|bit| code >> bit & 1 == 1);
-    let first = !(top && right && bottom) && !(right && bottom && left);
-    let second = !(top && right && left) && !(top && bottom && left);
-    u8::from(first) * FIRST | u8::from(second) * SECOND
+    let first = !(right && bottom && (top || left));
+    let second = !(top && left && (right || bottom));
+    (u8::from(first) * FIRST) | (u8::from(second) * SECOND)
 }
