@@ -177,10 +177,7 @@ fn pictures_of_the_reference_script_score_as_the_references_say() {
 fn different_sizes_are_an_error_that_names_both() {
     let (a, b) = (Picture::of(4, 3, |_, _| 0), Picture::of(3, 4, |_, _| 0));
     let error = sod::score(a.gray(), b.gray(), Normalization::MinMax).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "prediction of 4x3, ground truth of 3x4: expected one size"
-    );
+    assert_eq!(error.to_string(), "prediction of 4x3, ground truth of 3x4: expected one size");
     let (p, g) = (Mask::above(a.gray(), 128), Mask::above(b.gray(), 128));
     assert_eq!(region::region_similarity(&p, &g), Err(error));
     assert!(region::boundary_f(&p, &g).is_err());
@@ -219,9 +216,11 @@ fn the_unknown_band_is_the_soft_edge_and_ten_pixels_around() {
     let pred = Picture::of(64, 64, |x, y| gt.samples[y * 64 + x] + 51);
     let found = alpha::mad_unknown(pred.gray(), gt.gray()).unwrap();
     assert!((found - 200.0).abs() < 1e-4, "{found}");
-    let far = Picture::of(64, 64, |x, y| if (x, y) == (0, 0) { 255 } else { gt.samples[y * 64 + x] });
+    let far =
+        Picture::of(64, 64, |x, y| if (x, y) == (0, 0) { 255 } else { gt.samples[y * 64 + x] });
     assert_eq!(alpha::mad_unknown(far.gray(), gt.gray()).unwrap(), 0.0);
-    let near = Picture::of(64, 64, |x, y| if (x, y) == (22, 32) { 255 } else { gt.samples[y * 64 + x] });
+    let near =
+        Picture::of(64, 64, |x, y| if (x, y) == (22, 32) { 255 } else { gt.samples[y * 64 + x] });
     let found = alpha::mad_unknown(near.gray(), gt.gray()).unwrap();
     assert!((found - 1000.0 / 317.0).abs() < 1e-4, "{found}");
     let hard = Picture::of(64, 64, |x, _| if x > 9 { 255 } else { 0 });
@@ -230,7 +229,8 @@ fn the_unknown_band_is_the_soft_edge_and_ten_pixels_around() {
 
 #[test]
 fn sixteen_bit_and_float_alpha_score_as_eight_bit() {
-    let (pred, gt) = (Picture::of(33, 21, |x, y| (x * 7 + y) as u8), Picture::of(33, 21, |x, _| x as u8));
+    let (pred, gt) =
+        (Picture::of(33, 21, |x, y| (x * 7 + y) as u8), Picture::of(33, 21, |x, _| x as u8));
     let wide = |p: &Picture| p.samples.iter().map(|&v| u16::from(v) * 257).collect::<Vec<_>>();
     let float = |p: &Picture| p.samples.iter().map(|&v| f32::from(v) / 255.0).collect::<Vec<_>>();
     let eight = matting::Clip::default().push(pred.gray(), gt.gray()).unwrap();
@@ -259,8 +259,18 @@ fn overall_means_leave_out_what_is_undefined() {
 #[test]
 fn both_conventions_of_the_maximum_are_given() {
     let gt = Picture::of(16, 16, |x, _| if x > 7 { 255 } else { 0 });
-    let low = Picture::of(16, 16, |x, y| [0, 255, 60][usize::from(x > 7) * 2 - usize::from(x > 7 && y == 0)]);
-    let high = Picture::of(16, 16, |x, y| if x > 7 { 255 } else if y == 0 { 200 } else { 0 });
+    let low = Picture::of(16, 16, |x, y| {
+        [0, 255, 60][usize::from(x > 7) * 2 - usize::from(x > 7 && y == 0)]
+    });
+    let high = Picture::of(16, 16, |x, y| {
+        if x > 7 {
+            255
+        } else if y == 0 {
+            200
+        } else {
+            0
+        }
+    });
     let mut sum = sod::SodAccumulator::default();
     for pred in [&low, &high] {
         sum.add(&sod::score(pred.gray(), gt.gray(), Normalization::MinMax).unwrap());

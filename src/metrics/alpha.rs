@@ -1,10 +1,10 @@
 //! Errors of an alpha matte pixel by pixel: MAD, MSE, dtSSD, and MAD in the unknown band, scaled
 //! as RobustVideoMatting's evaluation scripts scale them.
-use super::mask::Mask;
-use super::morphology::disk;
 use super::Gray;
 use super::MetricsError;
 use super::Sample;
+use super::mask::Mask;
+use super::morphology::disk;
 
 /// How far the unknown band reaches beyond the pixels that are neither opaque nor clear.
 pub const BAND_RADIUS_PX: usize = 10;
@@ -68,10 +68,8 @@ pub fn mad_unknown<T: Sample>(pred: Gray<'_, T>, gt: Gray<'_, T>) -> Result<f64,
     let mut sum = 0.0;
     for y in 0..gt.height() {
         let (pred, gt) = (pred.row(y), gt.row(y));
-        sum += band
-            .columns(y)
-            .map(|x| f64::from((pred[x].unit() - gt[x].unit()).abs()))
-            .sum::<f64>();
+        sum +=
+            band.columns(y).map(|x| f64::from((pred[x].unit() - gt[x].unit()).abs())).sum::<f64>();
     }
     Ok(sum / band.count() as f64 * 1e3)
 }

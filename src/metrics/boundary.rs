@@ -1,7 +1,7 @@
 //! How well a mask follows the outline of its ground truth: mBA and boundary IoU.
+use super::MetricsError;
 use super::mask::Mask;
 use super::morphology::ellipse;
-use super::MetricsError;
 
 /// Mean boundary accuracy, as CascadePSP's `compute_boundary_acc`: the share of right pixels
 /// in bands around the ground truth's outline, averaged over five widths that grow with the

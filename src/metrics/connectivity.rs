@@ -1,11 +1,11 @@
 //! Connectivity error of an alpha matte (Rhemann et al., 2009), as RobustVideoMatting's
 //! `MetricCONN`.
-use super::components::Components;
-use super::components::Connectivity;
-use super::mask::Mask;
 use super::Gray;
 use super::MetricsError;
 use super::Sample;
+use super::components::Components;
+use super::components::Connectivity;
+use super::mask::Mask;
 
 /// Alpha is looked at in steps of a tenth.
 const STEPS: usize = 10;

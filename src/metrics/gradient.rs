@@ -16,10 +16,7 @@ const TAPS: usize = 2 * REACH + 1;
 ///
 /// # Errors
 /// [`MetricsError::Size`] where the sizes differ.
-pub fn gradient_error<T: Sample>(
-    pred: Gray<'_, T>,
-    gt: Gray<'_, T>,
-) -> Result<f64, MetricsError> {
+pub fn gradient_error<T: Sample>(pred: Gray<'_, T>, gt: Gray<'_, T>) -> Result<f64, MetricsError> {
     pred.check_size(&gt)?;
     let (pred, gt) = (stretch(pred), stretch(gt));
     let filters = Filters::new();

@@ -145,12 +145,7 @@ fn centroid_split(gt: Gray<'_>) -> (usize, usize) {
 /// Both classes of a quadrant, twice: neighbours of one level do not wait for each other.
 type Counts = [[[u32; 256]; 2]; 2];
 
-fn count_quadrants(
-    pred: Gray<'_>,
-    gt: Gray<'_>,
-    split_x: usize,
-    split_y: usize,
-) -> [Histogram; 4] {
+fn count_quadrants(pred: Gray<'_>, gt: Gray<'_>, split_x: usize, split_y: usize) -> [Histogram; 4] {
     let mut counts: Box<[Counts; 4]> = Box::new([[[[0; 256]; 2]; 2]; 4]);
     for y in 0..pred.height() {
         let first = if y < split_y { 0 } else { 2 };

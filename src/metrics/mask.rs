@@ -1,7 +1,7 @@
 //! A binary picture, one bit a pixel.
-use super::check_size;
 use super::Gray;
 use super::MetricsError;
+use super::check_size;
 
 /// A set of pixels. Bits to the right of the last column are always zero.
 #[derive(Debug, Clone, PartialEq, Eq)]

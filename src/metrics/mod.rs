@@ -57,8 +57,10 @@ pub enum MetricsError {
         height: usize,
     },
     /// Two pictures of one comparison differ in size.
-    #[error("prediction of {pred_width}x{pred_height}, ground truth of {gt_width}x{gt_height}: \
-             expected one size")]
+    #[error(
+        "prediction of {pred_width}x{pred_height}, ground truth of {gt_width}x{gt_height}: \
+             expected one size"
+    )]
     Size {
         /// Width of the prediction.
         pred_width: usize,

@@ -2,9 +2,9 @@
 //! over a sequence, as the DAVIS 2017 toolkit computes them.
 use serde::Serialize;
 
+use super::MetricsError;
 use super::mask::Mask;
 use super::morphology::disk;
-use super::MetricsError;
 
 /// The share of the picture's diagonal by which outlines may differ and still match.
 pub const BOUNDARY_TOLERANCE: f64 = 0.008;

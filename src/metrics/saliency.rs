@@ -1,7 +1,7 @@
 //! F-measure, E-measure and MAE of saliency maps, from a pair's histogram.
+use super::EPS;
 use super::histogram::Histogram;
 use super::histogram::Pair;
-use super::EPS;
 
 /// The weight of precision in the F-measure of saliency maps.
 pub const F_BETA2: f64 = 0.3;
@@ -35,8 +35,7 @@ pub fn curves(pair: &Pair) -> Curves {
     let hits = hits_per_threshold(pair);
     let foreground = pair.all.foreground_count();
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let precision =
-        hits.map(|h| ratio(h.true_positives, h.true_positives + h.false_positives));
+    let precision = hits.map(|h| ratio(h.true_positives, h.true_positives + h.false_positives));
     let recall = hits.map(|h| ratio(h.true_positives, foreground));
     let f = std::array::from_fn(|t| f_measure(precision[t], recall[t], F_BETA2));
     Curves { precision, recall, f, e: hits.map(|h| alignment(h, &pair.all)) }

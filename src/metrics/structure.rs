@@ -1,8 +1,8 @@
 //! S-measure (structure measure) of saliency maps, from a pair's histograms.
+use super::EPS;
 use super::histogram::Histogram;
 use super::histogram::Pair;
 use super::saliency::weighted_mean;
-use super::EPS;
 
 /// Object and region similarity in equal parts, at least 0 (PySODMetrics' `Smeasure`).
 ///

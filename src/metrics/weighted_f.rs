@@ -4,13 +4,13 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::EPS;
+use super::Gray;
 use super::distance::ColumnFeatures;
 use super::distance::Envelope;
+use super::histogram::GT_THRESHOLD;
 use super::histogram::Levels;
 use super::histogram::Pair;
-use super::histogram::GT_THRESHOLD;
-use super::Gray;
-use super::EPS;
 
 /// Half the side of the Gaussian window that spreads errors, in pixels.
 const REACH: usize = 3;
@@ -205,7 +205,7 @@ fn foreground_error(gt: Gray<'_>, errors: &[u8]) -> f64 {
 }
 
 /// The Gaussian means of row `y` in `range`; beyond the picture errors are 0. `columns` has
-/// [`REACH`] zeros on both sides.
+/// [`REACH`] zeros on both sides, and stays as it is outside `range` and its surroundings.
 fn gaussian_row(
     errors: &[u8],
     width: usize,
@@ -220,18 +220,19 @@ fn gaussian_row(
         let row = y.and_then(|y| errors.get(y * width..(y + 1) * width));
         row.map(|row| &row[near.clone()])
     };
-    columns.fill(0.0);
+    let own = row(Some(y)).unwrap_or_default();
     let sums = &mut columns[REACH..][near.clone()];
-    for (distance, &weight) in kernel[REACH..].iter().enumerate() {
-        let (above, below) = (row(y.checked_sub(distance)), row(Some(y + distance)));
-        add_rows(sums, weight, above, below.filter(|_| distance > 0));
+    sums.iter_mut().zip(own).for_each(|(sum, &e)| *sum = kernel[REACH] * f32::from(e));
+    for (distance, &weight) in kernel[REACH..].iter().enumerate().skip(1) {
+        add_rows(sums, weight, row(y.checked_sub(distance)), row(Some(y + distance)));
     }
-    means[range.clone()].fill(0.0);
-    for (distance, &weight) in kernel[REACH..].iter().enumerate() {
+    let own = &columns[REACH..][range.clone()];
+    let means = &mut means[range.clone()];
+    means.iter_mut().zip(own).for_each(|(mean, column)| *mean = kernel[REACH] * column);
+    for (distance, &weight) in kernel[REACH..].iter().enumerate().skip(1) {
         let left = &columns[REACH - distance..][range.clone()];
         let right = &columns[REACH + distance..][range.clone()];
-        let weight = if distance == 0 { weight / 2.0 } else { weight };
-        let means = means[range.clone()].iter_mut();
+        let means = means.iter_mut();
         means.zip(left).zip(right).for_each(|((mean, l), r)| *mean += weight * (l + r));
     }
 }

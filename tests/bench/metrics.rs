@@ -30,9 +30,9 @@ const TIME_PER_GROUP: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().skip(1).find(|a| !a.starts_with('-')).map(PathBuf::from);
-    let (pred, gt, (width, height)) = match folder {
+    let (pred, (gt, (width, height))) = match folder {
         Some(folder) => read_pair(&folder)?,
-        None => (disks(500, 40.0), disks(480, 0.5), SIZE),
+        None => (disks(500, 40.0), (disks(480, 0.5), SIZE)),
     };
     let (pred, gt) = (Gray::new(width, height, &pred)?, Gray::new(width, height, &gt)?);
     let (p, g) = (Mask::above(pred, 128), Mask::above(gt, 128));
@@ -99,14 +99,14 @@ fn disks(radius: usize, soft: f64) -> Vec<u8> {
     (0..SIZE.0 * SIZE.1).map(alpha).collect()
 }
 
-type PairOfPictures = (Vec<u8>, Vec<u8>, (usize, usize));
+/// Samples, width and height.
+type Picture = (Vec<u8>, (usize, usize));
 
-fn read_pair(folder: &Path) -> Result<PairOfPictures, Box<dyn Error>> {
-    let (pred, size) = read(&folder.join("pred.png"))?;
-    Ok((pred, read(&folder.join("gt.png"))?.0, size))
+fn read_pair(folder: &Path) -> Result<(Vec<u8>, Picture), Box<dyn Error>> {
+    Ok((read(&folder.join("pred.png"))?.0, read(&folder.join("gt.png"))?))
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, (usize, usize)), Box<dyn Error>> {
+fn read(path: &Path) -> Result<Picture, Box<dyn Error>> {
     let mut reader = png::Decoder::new(BufReader::new(File::open(path)?)).read_info()?;
     let mut samples = vec![0; reader.output_buffer_size().ok_or("picture too large")?];
     let info = reader.next_frame(&mut samples)?;

@@ -6,14 +6,14 @@ mod skeleton;
 
 use serde::Serialize;
 
+use super::MetricsError;
 use super::components::Components;
 use super::components::Connectivity;
 use super::mask::Mask;
 use super::morphology::CROSS;
-use super::MetricsError;
 use contours::find_contours;
-use polygon::control_points;
 use polygon::Point;
+use polygon::control_points;
 use skeleton::skeletonize;
 
 /// Faults up to this many pixels thick are forgiven.
@@ -113,9 +113,8 @@ fn pieces(contour: &[Point], edge: &Mask, visited: &mut Mask) -> Vec<Vec<Point>>
         pieces.last_mut().into_iter().for_each(|piece| piece.push(point));
     }
     let ends = pieces.first().and_then(|p| p.first()).zip(pieces.last().and_then(|p| p.last()));
-    let near = ends.is_some_and(|(first, last)| {
-        (first.x - last.x).abs().max((first.y - last.y).abs()) == 1
-    });
+    let near = ends
+        .is_some_and(|(first, last)| (first.x - last.x).abs().max((first.y - last.y).abs()) == 1);
     if pieces.len() > 1 && near {
         let first = pieces.remove(0);
         pieces.last_mut().into_iter().for_each(|last| last.extend(first.iter().rev()));

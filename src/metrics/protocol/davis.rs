@@ -3,12 +3,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Mean;
-use crate::metrics::mask::Mask;
-use crate::metrics::region::boundary_f;
-use crate::metrics::region::region_similarity;
-use crate::metrics::region::Statistics;
 use crate::metrics::Gray;
 use crate::metrics::MetricsError;
+use crate::metrics::mask::Mask;
+use crate::metrics::region::Statistics;
+use crate::metrics::region::boundary_f;
+use crate::metrics::region::region_similarity;
 
 /// The label of pixels that count as background.
 const VOID: u8 = 255;
@@ -78,11 +78,7 @@ impl Sequence {
     /// # Errors
     /// [`MetricsError::Size`] where the sizes differ; [`MetricsError::UnknownObject`] where the
     /// prediction has a label that the first ground truth has not.
-    pub fn push(
-        &mut self,
-        pred: Gray<'_>,
-        gt: Gray<'_>,
-    ) -> Result<Vec<(f64, f64)>, MetricsError> {
+    pub fn push(&mut self, pred: Gray<'_>, gt: Gray<'_>) -> Result<Vec<(f64, f64)>, MetricsError> {
         pred.check_size(&gt)?;
         let count = match (&self.scores, self.objects) {
             (Some(scores), _) => scores.len(),

@@ -2,15 +2,15 @@
 //! effort.
 use serde::Serialize;
 
-use super::sod;
 use super::Mean;
-use crate::metrics::hce::human_correction_effort;
-use crate::metrics::hce::Effort;
-use crate::metrics::histogram::Normalization;
-use crate::metrics::histogram::GT_THRESHOLD;
-use crate::metrics::mask::Mask;
+use super::sod;
 use crate::metrics::Gray;
 use crate::metrics::MetricsError;
+use crate::metrics::hce::Effort;
+use crate::metrics::hce::human_correction_effort;
+use crate::metrics::histogram::GT_THRESHOLD;
+use crate::metrics::histogram::Normalization;
+use crate::metrics::mask::Mask;
 
 /// One picture's scores.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -3,16 +3,16 @@
 use serde::Serialize;
 
 use super::Mean;
+use crate::metrics::Gray;
+use crate::metrics::MetricsError;
+use crate::metrics::Sample;
+use crate::metrics::alpha::Frame;
 use crate::metrics::alpha::dtssd;
 use crate::metrics::alpha::mad;
 use crate::metrics::alpha::mad_unknown;
 use crate::metrics::alpha::mse;
-use crate::metrics::alpha::Frame;
 use crate::metrics::connectivity::connectivity_error;
 use crate::metrics::gradient::gradient_error;
-use crate::metrics::Gray;
-use crate::metrics::MetricsError;
-use crate::metrics::Sample;
 
 /// One frame's errors, or means of them; all lower for better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

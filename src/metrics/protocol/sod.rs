@@ -2,22 +2,22 @@
 use serde::Serialize;
 
 use super::Mean;
+use crate::metrics::Gray;
+use crate::metrics::MetricsError;
 use crate::metrics::boundary::boundary_iou;
 use crate::metrics::boundary::mean_boundary_accuracy;
+use crate::metrics::histogram::GT_THRESHOLD;
 use crate::metrics::histogram::Normalization;
 use crate::metrics::histogram::Pair;
-use crate::metrics::histogram::GT_THRESHOLD;
 use crate::metrics::mask::Mask;
+use crate::metrics::saliency::Curve;
+use crate::metrics::saliency::Curves;
 use crate::metrics::saliency::adaptive_e;
 use crate::metrics::saliency::adaptive_f;
 use crate::metrics::saliency::curves;
 use crate::metrics::saliency::mae;
-use crate::metrics::saliency::Curve;
-use crate::metrics::saliency::Curves;
 use crate::metrics::structure::s_measure;
 use crate::metrics::weighted_f::weighted_precision_recall;
-use crate::metrics::Gray;
-use crate::metrics::MetricsError;
 
 /// One picture's scores, all but MAE higher for better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
