@@ -1,4 +1,4 @@
-//! Dichotomous image segmentation: the scores of [`sod`](super::sod), and the human correction
+//! Dichotomous image segmentation: the scores of [`sod`], and the human correction
 //! effort.
 use serde::Serialize;
 
