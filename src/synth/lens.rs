@@ -46,7 +46,7 @@ impl Lens {
             if dice.chance(p) { dice.range(0.0, high) } else { 0.0 }
         };
         let pixels = width.min(height) as f32 / 384.0;
-        let light = dice.range(0.7, 1.2);
+        let light = dice.range(0.8, 1.25);
         let warm = dice.spread(0.2);
         Lens {
             blur: now_and_then(dice, 0.5, 1.3) * pixels.max(0.3),

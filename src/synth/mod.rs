@@ -85,11 +85,51 @@ pub struct Picture {
     pub height: usize,
     /// (height, width, 3), sRGB.
     pub rgb: Vec<u8>,
-    /// (height, width), coverage 0..=1 of the subject.
+    /// (height, width), 0..=1: how much of each pixel the subject covers.
+    ///
+    /// A blurred lens blurs it with the colours; grain, light and JPEG leave it as it is.
     pub alpha: Vec<f32>,
     /// (height, width, 3), sRGB: the subject's own colour; black where alpha is 0.
     pub foreground: Vec<u8>,
 }
+
+/// Where [`Clip::render_into`] writes: the planes of a [`Picture`], alpha as bytes.
+#[derive(Debug)]
+pub struct Planes<'a> {
+    /// (height, width, 3).
+    pub rgb: &'a mut [u8],
+    /// (height, width).
+    pub alpha: &'a mut [u8],
+    /// (height, width, 3).
+    pub foreground: &'a mut [u8],
+}
+
+/// A plane that does not hold a frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("plane `{plane}`: expected {expected} bytes, found {found}")]
+pub struct PlaneError {
+    /// The plane's name in [`Planes`].
+    pub plane: &'static str,
+    /// Bytes of a frame's plane.
+    pub expected: usize,
+    /// Bytes given.
+    pub found: usize,
+}
+
+/// A frame in floats: `foreground + background` is what the lens sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Addends {
+    /// (height, width, 3), 0..=1: the subject's colour times alpha.
+    pub foreground: Vec<f32>,
+    /// (height, width), 0..=1.
+    pub alpha: Vec<f32>,
+    /// (height, width, 3), 0..=1: all the rest, times one minus alpha.
+    pub background: Vec<f32>,
+}
+
+/// A renderer's memory, kept from frame to frame; any clip may use it after any other.
+#[derive(Debug, Default)]
+pub struct Scratch(Renderer);
 
 impl Picture {
     /// Alpha as bytes, 255 for a pixel that is covered.
@@ -136,28 +176,78 @@ impl Clip {
 
     /// Renders the frame `index`; the same for the same clip, whatever was rendered before.
     pub fn render(&self, index: usize) -> Picture {
-        let Sum { subject, rest } = self.sum(index);
-        let tables = self.lens.tables(index);
-        let mut rgb = Vec::with_capacity(subject.pixels.len() * 3);
-        for (s, r) in subject.pixels.iter().zip(&rest.pixels) {
-            rgb.extend((0..3).map(|c| tables[c][usize::from(byte(s[c] + r[c]))]));
+        let mut scratch = Scratch::default();
+        let sum = self.sum(index, &mut scratch);
+        let alpha = sum.subject.pixels.iter().map(|p| p[3].clamp(0.0, 1.0)).collect();
+        let mut rgb = vec![0; 3 * sum.subject.pixels.len()];
+        let mut foreground = rgb.clone();
+        self.expose(index, sum, &mut rgb, &mut foreground);
+        Picture { width: self.width, height: self.height, rgb, alpha, foreground }
+    }
+
+    /// As [`Clip::render`], as bytes into the caller's memory and without new allocations.
+    ///
+    /// # Errors
+    /// When a plane's length is not the frame's.
+    pub fn render_into(
+        &self,
+        index: usize,
+        scratch: &mut Scratch,
+        planes: Planes<'_>,
+    ) -> Result<(), PlaneError> {
+        let pixels = self.width * self.height;
+        check("rgb", 3 * pixels, planes.rgb.len())?;
+        check("alpha", pixels, planes.alpha.len())?;
+        check("foreground", 3 * pixels, planes.foreground.len())?;
+        let sum = self.sum(index, scratch);
+        for (a, p) in planes.alpha.iter_mut().zip(&sum.subject.pixels) {
+            *a = byte(p[3]);
         }
-        self.lens.record(&mut rgb, self.width, self.height, index);
-        Picture {
-            width: self.width,
-            height: self.height,
-            rgb,
-            alpha: subject.pixels.iter().map(|p| p[3].clamp(0.0, 1.0)).collect(),
-            foreground: straight(&subject, &tables),
+        self.expose(index, sum, planes.rgb, planes.foreground);
+        Ok(())
+    }
+
+    /// What the frame `index` is made of, before the lens and the sensor.
+    pub fn addends(&self, index: usize) -> Addends {
+        let mut scratch = Scratch::default();
+        let sum = self.scene_at(index, &mut scratch);
+        let colours =
+            |canvas: &Canvas| canvas.pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
+        Addends {
+            foreground: colours(&sum.subject),
+            alpha: sum.subject.pixels.iter().map(|p| p[3]).collect(),
+            background: colours(&sum.rest),
         }
     }
 
-    fn sum(&self, index: usize) -> Sum {
+    fn scene_at<'a>(&self, index: usize, scratch: &'a mut Scratch) -> &'a mut Sum {
         let shot = &self.shots[self.shot(index)];
         let seconds = (index - shot.first) as f32 / FRAMES_PER_SECOND as f32;
-        let mut sum = Renderer::new(self.width, self.height).render(&shot.scene, seconds);
-        self.lens.defocus(&mut sum);
+        scratch.0.render(&shot.scene, seconds, self.width, self.height)
+    }
+
+    fn sum<'a>(&self, index: usize, scratch: &'a mut Scratch) -> &'a Sum {
+        let sum = self.scene_at(index, scratch);
+        self.lens.defocus(sum);
         sum
+    }
+
+    /// Light to bytes.
+    fn expose(&self, index: usize, sum: &Sum, rgb: &mut [u8], foreground: &mut [u8]) {
+        let tables = self.lens.tables(index);
+        let look_up = |c: usize, v: f32| tables[c][usize::from(byte(v))];
+        let addends = sum.subject.pixels.iter().zip(&sum.rest.pixels);
+        let planes = rgb.chunks_exact_mut(3).zip(foreground.chunks_exact_mut(3));
+        for ((s, r), (rgb, foreground)) in addends.zip(planes) {
+            for c in 0..3 {
+                rgb[c] = look_up(c, s[c] + r[c]);
+            }
+            let n = if s[3] > 0.0 { 1.0 / s[3] } else { 0.0 };
+            for c in 0..3 {
+                foreground[c] = if s[3] > 0.0 { look_up(c, s[c] * n) } else { 0 };
+            }
+        }
+        self.lens.record(rgb, self.width, self.height, index);
     }
 
     /// Which shot a frame belongs to: it grows by one at each cut.
@@ -166,13 +256,8 @@ impl Clip {
     }
 }
 
-/// Colours divided by their coverage, then looked up.
-fn straight(canvas: &Canvas, tables: &[[u8; 256]; 3]) -> Vec<u8> {
-    let colour = |p: &[f32; 4]| -> [u8; 3] {
-        let n = if p[3] > 0.0 { 1.0 / p[3] } else { 0.0 };
-        std::array::from_fn(|c| tables[c][usize::from(byte(p[c] * n))])
-    };
-    canvas.pixels.iter().flat_map(colour).collect()
+fn check(plane: &'static str, expected: usize, found: usize) -> Result<(), PlaneError> {
+    if expected == found { Ok(()) } else { Err(PlaneError { plane, expected, found }) }
 }
 
 /// 0..=1 to 0..=255, rounded.

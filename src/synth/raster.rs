@@ -3,7 +3,7 @@ use super::plane::Affine;
 use super::plane::Point;
 
 /// A rectangle of pixels; it may lie partly or wholly outside a picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Window {
     pub left: i32,
     pub top: i32,

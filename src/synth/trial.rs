@@ -157,5 +157,5 @@ fn object(figure: Arc<Figure>, path: Path, size: f32) -> Object {
 fn wardrobe(dice: &mut Dice) -> Wardrobe {
     let textures = (0..3).map(|_| Arc::new(surface(dice, 128))).collect();
     let toward: Point = [-0.2, -0.3];
-    Wardrobe { textures, toward, colour: [1.0; 3], hairs: 120 }
+    Wardrobe { textures, toward, colour: [1.0; 3], against: None, hairs: 120 }
 }
