@@ -1,4 +1,5 @@
 //! A rectangle of premultiplied colours that layers are painted on.
+use super::plane::mix;
 use super::raster::Window;
 
 /// Red, green, blue times alpha, and alpha; all 0..=1, in sRGB's own scale.
@@ -54,15 +55,36 @@ impl Canvas {
         self.pixels.resize(window.width * window.height, [0.0; 4]);
     }
 
-    /// Blurs by two box filters each way, of about `sigma` pixels together; edges are held.
+    /// Stretched to another window, interpolated; neither window is empty.
+    pub fn enlarged(&self, window: Window) -> Self {
+        let columns = steps(self.window.width, window.width);
+        let mut pixels = Vec::with_capacity(window.width * window.height);
+        for (y0, y1, ty) in steps(self.window.height, window.height) {
+            let above = &self.pixels[y0 * self.window.width..][..self.window.width];
+            let below = &self.pixels[y1 * self.window.width..][..self.window.width];
+            pixels.extend(columns.iter().map(|(x0, x1, tx)| -> Rgba {
+                std::array::from_fn(|c| {
+                    let top = mix(above[*x0][c], above[*x1][c], *tx);
+                    mix(top, mix(below[*x0][c], below[*x1][c], *tx), ty)
+                })
+            }));
+        }
+        Canvas { window, pixels }
+    }
+
+    /// Blurs by about `sigma` pixels; edges are held.
+    ///
+    /// By box filters, two each way; one where the blur is too small to show its corners.
     pub fn blur(&mut self, sigma: f32) {
-        // Two boxes of radius r have variance 2 r (r + 1) / 3.
-        let radius = ((1.5 * sigma * sigma + 0.25).sqrt() - 0.5).max(0.0);
+        let passes = if sigma < 1.0 { 1 } else { 2 };
+        // n boxes of radius r have variance n r (r + 1) / 3.
+        let variance = 3.0 * sigma * sigma / passes as f32;
+        let radius = ((variance + 0.25).sqrt() - 0.5).max(0.0);
         if radius < 0.05 || self.window.is_empty() {
             return;
         }
         let mut before = Vec::new();
-        for _ in 0..2 {
+        for _ in 0..passes {
             for row in self.pixels.chunks_exact_mut(self.window.width) {
                 before.clear();
                 before.extend_from_slice(row);
@@ -73,6 +95,18 @@ impl Canvas {
             box_filter(&before, &mut self.pixels, self.window.width, radius);
         }
     }
+}
+
+/// For each of `to` pixels: its two neighbours among `from`, and how near the second is.
+fn steps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
+    let last = from - 1;
+    (0..to)
+        .map(|i| {
+            let place = ((i as f32 + 0.5) * from as f32 / to as f32 - 0.5).clamp(0.0, last as f32);
+            let low = place as usize;
+            (low, (low + 1).min(last), place - low as f32)
+        })
+        .collect()
 }
 
 /// Averages `2 radius + 1` neighbours, runs of `step` pixels apart; a fraction of `radius` weighs

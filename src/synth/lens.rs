@@ -1,12 +1,14 @@
 //! What a camera does to a whole frame, whatever is in it.
-use super::canvas::Canvas;
 use super::dice::Dice;
 use super::jpeg::compress;
+use super::raster::Window;
 use super::render::Sum;
 
 /// The camera's faults, the same for all that is in the frame.
 #[derive(Debug, Clone)]
 pub(super) struct Lens {
+    /// Pixels of the sensor for each of the frame's, along a side: below 1 the frame is enlarged.
+    pub scale: f32,
     /// Blur in pixels; it softens alpha as much as colours.
     pub blur: f32,
     /// Multiplies each channel.
@@ -29,6 +31,7 @@ impl Lens {
     /// A lens without faults.
     pub fn clear() -> Self {
         Lens {
+            scale: 1.0,
             blur: 0.0,
             gain: [1.0; 3],
             jump: None,
@@ -49,6 +52,7 @@ impl Lens {
         let light = dice.range(0.8, 1.25);
         let warm = dice.spread(0.2);
         Lens {
+            scale: if dice.chance(0.3) { dice.range(0.45, 1.0) } else { 1.0 },
             blur: now_and_then(dice, 0.5, 1.3) * pixels.max(0.3),
             gain: [light * (1.0 + warm), light * (1.0 + dice.spread(0.08)), light * (1.0 - warm)],
             jump: None,
@@ -60,11 +64,21 @@ impl Lens {
         }
     }
 
-    /// What happens to light before the sensor: on both addends alike.
-    pub fn defocus(&self, sum: &mut Sum) {
-        let blur = |canvas: &mut Canvas| canvas.blur(self.blur);
-        blur(&mut sum.subject);
-        blur(&mut sum.rest);
+    /// The sensor's size for a frame's.
+    pub fn sensor(&self, width: usize, height: usize) -> [usize; 2] {
+        let pixels = |v: usize| ((v as f32 * self.scale).ceil() as usize).min(v);
+        [pixels(width), pixels(height)]
+    }
+
+    /// What happens to light before the sensor and to sizes after it: on both addends alike.
+    pub fn defocus(&self, sum: &mut Sum, width: usize, height: usize) {
+        for canvas in [&mut sum.subject, &mut sum.rest] {
+            canvas.blur(self.blur);
+            let frame = Window::of(width, height);
+            if canvas.window != frame && !frame.is_empty() {
+                *canvas = canvas.enlarged(frame);
+            }
+        }
     }
 
     /// Brightness and colour of frame `index`: a table for each channel.

@@ -210,7 +210,7 @@ impl Clip {
     /// What the frame `index` is made of, before the lens and the sensor.
     pub fn addends(&self, index: usize) -> Addends {
         let mut scratch = Scratch::default();
-        let sum = self.scene_at(index, &mut scratch);
+        let sum = self.scene_at(index, &mut scratch, self.width, self.height);
         let colours =
             |canvas: &Canvas| canvas.pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
         Addends {
@@ -220,15 +220,22 @@ impl Clip {
         }
     }
 
-    fn scene_at<'a>(&self, index: usize, scratch: &'a mut Scratch) -> &'a mut Sum {
+    fn scene_at<'a>(
+        &self,
+        index: usize,
+        scratch: &'a mut Scratch,
+        width: usize,
+        height: usize,
+    ) -> &'a mut Sum {
         let shot = &self.shots[self.shot(index)];
         let seconds = (index - shot.first) as f32 / FRAMES_PER_SECOND as f32;
-        scratch.0.render(&shot.scene, seconds, self.width, self.height)
+        scratch.0.render(&shot.scene, seconds, width, height)
     }
 
     fn sum<'a>(&self, index: usize, scratch: &'a mut Scratch) -> &'a Sum {
-        let sum = self.scene_at(index, scratch);
-        self.lens.defocus(sum);
+        let [width, height] = self.lens.sensor(self.width, self.height);
+        let sum = self.scene_at(index, scratch, width, height);
+        self.lens.defocus(sum, self.width, self.height);
         sum
     }
 

@@ -46,10 +46,14 @@ impl Window {
         Window { left, top, width, height }
     }
 
+    /// What both share; when that is nothing, the empty window at the origin.
     pub fn intersect(&self, other: &Window) -> Self {
         let (left, top) = (self.left.max(other.left), self.top.max(other.top));
         let width = (self.right().min(other.right()) - left).max(0) as usize;
         let height = (self.bottom().min(other.bottom()) - top).max(0) as usize;
+        if width == 0 || height == 0 {
+            return Window::default();
+        }
         Window { left, top, width, height }
     }
 }
@@ -65,10 +69,8 @@ impl Bounds {
     pub const NONE: Bounds = Bounds { low: [f32::MAX; 2], high: [f32::MIN; 2] };
 
     pub fn add(&mut self, p: Point) {
-        for axis in 0..2 {
-            self.low[axis] = self.low[axis].min(p[axis]);
-            self.high[axis] = self.high[axis].max(p[axis]);
-        }
+        self.low = [self.low[0].min(p[0]), self.low[1].min(p[1])];
+        self.high = [self.high[0].max(p[0]), self.high[1].max(p[1])];
     }
 
     /// The middle, and half of the longer side.
