@@ -1,6 +1,7 @@
 //! What a camera does to a whole frame, whatever is in it.
 use super::dice::Dice;
 use super::jpeg::compress;
+use super::picture::byte;
 use super::raster::Window;
 use super::render::Sum;
 
@@ -88,7 +89,7 @@ impl Lens {
             std::array::from_fn(|v| {
                 let v = (v as f32 / 255.0 * self.gain[c] * jump[c]).min(1.0);
                 let bent = if self.gamma > 0.0 { v * v } else { v.sqrt() };
-                super::byte(v + self.gamma.abs() * (bent - v))
+                byte(v + self.gamma.abs() * (bent - v))
             })
         })
     }

@@ -5,20 +5,24 @@
 //! rest, so that alpha and foreground are those that the frame is made of.
 mod bestiary;
 mod canvas;
+mod creature;
 mod demo;
 mod dice;
 mod figure;
 mod hair;
 mod jpeg;
 mod lens;
+mod living;
 mod material;
 mod pattern;
+mod picture;
 mod plane;
 mod raster;
 mod render;
 mod scene;
 mod shape;
 mod texture;
+mod things;
 mod training;
 mod trial;
 mod wardrobe;
@@ -26,18 +30,23 @@ mod wardrobe;
 use self::canvas::Canvas;
 use self::dice::Dice;
 use self::lens::Lens;
+use self::picture::byte;
 use self::render::Renderer;
 use self::render::Sum;
 use self::scene::Scene;
-
-/// Frames in a second of a clip: what its motion is made for.
-pub const FRAMES_PER_SECOND: usize = 25;
 
 pub use self::material::Cutout;
 pub use self::material::MaterialError;
 pub use self::material::Materials;
 pub use self::material::Photo;
+pub use self::picture::Addends;
+pub use self::picture::Picture;
+pub use self::picture::PlaneError;
+pub use self::picture::Planes;
 pub use self::trial::TRIAL_FRAMES;
+
+/// Frames in a second of a clip: what its motion is made for.
+pub const FRAMES_PER_SECOND: usize = 25;
 
 /// What a clip shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,67 +85,9 @@ struct Shot {
     scene: Scene,
 }
 
-/// One frame with its truth. All planes are row by row without padding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
-    /// In pixels.
-    pub width: usize,
-    /// In pixels.
-    pub height: usize,
-    /// (height, width, 3), sRGB.
-    pub rgb: Vec<u8>,
-    /// (height, width), 0..=1: how much of each pixel the subject covers.
-    ///
-    /// A blurred lens blurs it with the colours; grain, light and JPEG leave it as it is.
-    pub alpha: Vec<f32>,
-    /// (height, width, 3), sRGB: the subject's own colour; black where alpha is 0.
-    pub foreground: Vec<u8>,
-}
-
-/// Where [`Clip::render_into`] writes: the planes of a [`Picture`], alpha as bytes.
-#[derive(Debug)]
-pub struct Planes<'a> {
-    /// (height, width, 3).
-    pub rgb: &'a mut [u8],
-    /// (height, width).
-    pub alpha: &'a mut [u8],
-    /// (height, width, 3).
-    pub foreground: &'a mut [u8],
-}
-
-/// A plane that does not hold a frame.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("plane `{plane}`: expected {expected} bytes, found {found}")]
-pub struct PlaneError {
-    /// The plane's name in [`Planes`].
-    pub plane: &'static str,
-    /// Bytes of a frame's plane.
-    pub expected: usize,
-    /// Bytes given.
-    pub found: usize,
-}
-
-/// A frame in floats: `foreground + background` is what the lens sees.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Addends {
-    /// (height, width, 3), 0..=1: the subject's colour times alpha.
-    pub foreground: Vec<f32>,
-    /// (height, width), 0..=1.
-    pub alpha: Vec<f32>,
-    /// (height, width, 3), 0..=1: all the rest, times one minus alpha.
-    pub background: Vec<f32>,
-}
-
 /// A renderer's memory, kept from frame to frame; any clip may use it after any other.
 #[derive(Debug, Default)]
 pub struct Scratch(Renderer);
-
-impl Picture {
-    /// Alpha as bytes, 255 for a pixel that is covered.
-    pub fn alpha_u8(&self) -> Vec<u8> {
-        self.alpha.iter().map(|a| byte(*a)).collect()
-    }
-}
 
 impl Clip {
     /// Draws a clip of frames of `width` x `height` pixels; a side of 0 gives empty pictures.
@@ -195,10 +146,7 @@ impl Clip {
         scratch: &mut Scratch,
         planes: Planes<'_>,
     ) -> Result<(), PlaneError> {
-        let pixels = self.width * self.height;
-        check("rgb", 3 * pixels, planes.rgb.len())?;
-        check("alpha", pixels, planes.alpha.len())?;
-        check("foreground", 3 * pixels, planes.foreground.len())?;
+        planes.check(self.width * self.height)?;
         let sum = self.sum(index, scratch);
         for (a, p) in planes.alpha.iter_mut().zip(&sum.subject.pixels) {
             *a = byte(p[3]);
@@ -261,13 +209,4 @@ impl Clip {
     pub fn shot(&self, index: usize) -> usize {
         self.shots.iter().rposition(|shot| shot.first <= index).unwrap_or(0)
     }
-}
-
-fn check(plane: &'static str, expected: usize, found: usize) -> Result<(), PlaneError> {
-    if expected == found { Ok(()) } else { Err(PlaneError { plane, expected, found }) }
-}
-
-/// 0..=1 to 0..=255, rounded.
-fn byte(v: f32) -> u8 {
-    (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
 }

@@ -2,10 +2,10 @@
 use std::sync::Arc;
 
 use super::Shot;
-use super::bestiary::animal;
 use super::bestiary::figure;
 use super::dice::Dice;
 use super::figure::Figure;
+use super::living::animal;
 use super::pattern::surface;
 use super::plane::Affine;
 use super::plane::Point;
