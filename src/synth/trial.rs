@@ -140,9 +140,18 @@ fn stage(dice: &mut Dice) -> Scene {
     Scene { subject: layers.len(), layers, camera, shutter: 0.008 }
 }
 
-/// Puts a furry animal on the stage, in front of all that is there.
+/// The mean colour of a backdrop.
+fn mean(layer: &Layer) -> Option<[f32; 3]> {
+    match layer {
+        Layer::Backdrop(backdrop) => Some(backdrop.texture.mean()),
+        Layer::Object(_) => None,
+    }
+}
+
+/// Puts a furry animal on the stage, unlike the background and in front of all that is there.
 fn subject(scene: &mut Scene, path: Path, dice: &mut Dice) -> Object {
-    let parts = animal(&wardrobe(dice), dice);
+    let wardrobe = Wardrobe { against: scene.layers.first().and_then(mean), ..wardrobe(dice) };
+    let parts = animal(&wardrobe, dice);
     let object = object(Arc::new(Figure { parts }.fitted()), path, SIZE);
     scene.subject = scene.layers.len();
     scene.layers.push(Layer::Object(object.clone()));
