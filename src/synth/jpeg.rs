@@ -133,3 +133,35 @@ fn multiply(a: &Block, b: &Block) -> Block {
         row
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slope with a line across, of an odd size.
+    fn picture() -> Vec<u8> {
+        let value = |x: usize, y: usize| if x == y { 250 } else { 40 + 3 * x as u8 + y as u8 };
+        (0..19 * 13).flat_map(|i| [value(i % 19, i / 19); 3]).collect()
+    }
+
+    fn worst(step: f32) -> u8 {
+        let mut rgb = picture();
+        compress(&mut rgb, 19, 13, step);
+        rgb.iter().zip(picture()).map(|(a, b)| a.abs_diff(b)).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn fine_steps_keep_a_grey_picture_and_coarse_ones_do_not() {
+        assert!(worst(0.01) <= 1, "{}", worst(0.01));
+        assert!(worst(40.0) > 10, "{}", worst(40.0));
+    }
+
+    #[test]
+    fn a_plain_colour_stays() {
+        let mut rgb = [200, 60, 30].repeat(11 * 9);
+        compress(&mut rgb, 11, 9, 1.0);
+        for (found, expected) in rgb.chunks_exact(3).flatten().zip([200u8, 60, 30].iter().cycle()) {
+            assert!(found.abs_diff(*expected) <= 1, "{found}, expected {expected}");
+        }
+    }
+}

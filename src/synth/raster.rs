@@ -234,3 +234,41 @@ fn add_cell(cells: &mut [f32], xa: f32, xb: f32, height: f32) {
     cells[cell] += height * (1.0 - right);
     cells[cell + 1] += height * right;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synth::shape::ellipse;
+    use crate::synth::shape::rectangle;
+    use crate::synth::shape::reversed;
+
+    fn area(contours: &[Vec<Point>], clip: Window) -> f32 {
+        let mut rasterizer = Rasterizer::default();
+        let window = rasterizer.fill(contours, Affine::IDENTITY, &clip).unwrap_or_default();
+        (0..window.height).map(|y| rasterizer.row(y).1.iter().sum::<f32>()).sum()
+    }
+
+    #[test]
+    fn coverage_sums_to_the_area() {
+        let clip = Window::of(40, 40);
+        let close = |found: f32, expected: f32| {
+            assert!((found - expected).abs() < 1e-3 * expected, "{found}, expected {expected}");
+        };
+        close(area(&[rectangle([3.25, 4.5], [10.75, 30.1])], clip), 7.5 * 25.6);
+        close(area(&[vec![[1.3, 2.2], [35.7, 9.1], [12.4, 38.6]]], clip), 587.785);
+        let hole = reversed(rectangle([10.0, 10.0], [20.5, 20.5]));
+        close(area(&[rectangle([5.0, 5.0], [30.0, 30.0]), hole], clip), 625.0 - 110.25);
+        // A 48-sided polygon in a circle of radius 10.
+        close(area(&[ellipse([20.3, 19.6], [10.0, 10.0], 0.1)], clip), 313.26);
+    }
+
+    #[test]
+    fn clipping_keeps_what_is_inside() {
+        let square = [rectangle([-5.0, -5.0], [5.5, 5.5])];
+        assert!((area(&square, Window::of(4, 3)) - 12.0).abs() < 1e-3);
+        assert_eq!(area(&square, Window { left: 7, top: 0, width: 4, height: 4 }), 0.0);
+        // The slanted edge is left of the window in some rows and inside it in others.
+        let triangle = [vec![[-4.0, 0.0], [4.0, 0.0], [4.0, 8.0]]];
+        assert!((area(&triangle, Window::of(8, 8)) - 24.0).abs() < 1e-3);
+    }
+}
