@@ -92,7 +92,7 @@ fn hostile_safetensors_headers_are_errors() {
             r#"{"a":{"dtype":"F32","shape":[4611686018427387903],
                 "data_offsets":[0,18446744073709551612]}}"#,
             8,
-            "",
+            "overflow",
         ),
         (
             r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
