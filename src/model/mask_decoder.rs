@@ -1,156 +1,121 @@
-//! MGD-SAM2's mask decoder: SAM2's, with the views talking to each other before upscaling.
-use super::fpn_neck::lateral;
-use super::layers::{
-    SMALL_EPSILON, affine, channels_first, channels_last, conv2d, layer_norm, linear, mlp,
-};
-use super::multi_view::{LocalsAndGlobals, compose, hmim, hmim_output, mcem, stitched};
+//! SAM2's mask decoder: image embedding and prompt tokens in, mask logits out.
+use super::layers::{SMALL_EPSILON, channels_first, channels_last, layer_norm, mlp};
 use super::two_way_transformer::two_way_transformer;
-use super::{Config, position_encoding, views};
-use crate::onnx::{Scope, Tensor, Weight};
+use crate::onnx::{Scope, Tensor};
 
-/// The published models predict two masks, of which the second counts.
-const MASKS: usize = 2;
-const IOU_HIDDEN: usize = 256;
+/// One mask for an unambiguous prompt, and three for an ambiguous one.
+pub const MASKS: usize = 4;
 
-/// What reaches the mask decoder.
-pub struct DecoderInput<'c> {
-    /// The pyramid's finest level kept, tokens (V, h, w, C) at stride 16.
+/// Sizes that SAM2.1 has as constants: heads and hidden channels of the transformer, hidden
+/// channels of the IoU head.
+#[derive(Debug, Clone, Copy)]
+pub struct DecoderSizes {
+    /// 8 in SAM2.1.
+    pub heads: usize,
+    /// 2048 in SAM2.1.
+    pub mlp_dim: usize,
+    /// 256 in SAM2.1.
+    pub iou_hidden: usize,
+}
+
+/// What the mask decoder says of one prompt.
+pub struct MaskDecoderOutput<'c> {
+    /// (N, MASKS, 4h, 4w) before the sigmoid.
+    pub mask_logits: Tensor<'c>,
+    /// (N, MASKS), 0..=1: how well each mask is thought to fit.
+    pub ious: Tensor<'c>,
+    /// (N, MASKS, C): what object pointers are made of.
+    pub mask_tokens: Tensor<'c>,
+    /// (N, 1): above zero where the object is in the frame.
+    pub object_score_logits: Tensor<'c>,
+}
+
+/// What the mask decoder sees.
+pub struct MaskDecoderInput<'c> {
+    /// Image embedding plus dense prompt: tokens (N, h, w, C).
     pub image: Tensor<'c>,
-    /// Hiera's first two stages, tokens at strides 4 and 8, before the neck.
+    /// (1, h * w, C).
+    pub image_pe: Tensor<'c>,
+    /// Sparse prompt (N, T, C).
+    pub sparse: Tensor<'c>,
+    /// Outputs of `conv_s0` (N, C / 8, 4h, 4w) and `conv_s1` (N, C / 4, 2h, 2w).
     pub high_res: [Tensor<'c>; 2],
-    /// Where the neck's weights are.
-    pub neck: Scope<'c>,
-    /// Where `pe_layer` and `no_mask_embed` are.
-    pub top: Scope<'c>,
 }
 
-/// Returns the upscaled embedding (V, drm_img_dim, 4h, 4w), of which the details are made.
-pub fn mask_decoder<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c>) -> Tensor<'c> {
-    let &[v, h, w, dim] = input.image.shape.as_slice() else { return input.image.clone() };
-    let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
-    let image = input.image.within(s).add(&no_mask).reshape(&[v, h * w, dim]);
-    let tokens = output_tokens(s, v, dim);
-    let sizes = [c.dec_heads, c.dec_mlp_dim];
-    let pe = dense_pe(&input.top.at("pe_layer"), [dim, h, w]);
-    let (tokens, image) = two_way_transformer(&s.at("transformer"), &image, &pe, &tokens, sizes);
-    s.tap("decoder.transformer.src", &image);
-    s.tap("decoder.transformer.tokens", &tokens);
-
-    let image = mcem(&s.at("new_multifieldcrossatt"), c, &image.reshape(&[v, h, w, dim]));
-    let upscaled = upscale(s, c, &image, input);
-    s.tap("decoder.upscaled_embedding", &upscaled);
-    heads(s, &tokens, &upscaled);
-    upscaled
-}
-
-/// Object score, IoU and mask tokens, the same for every view: (V, 2 + MASKS, C).
-fn output_tokens<'c>(s: &Scope<'c>, v: usize, dim: usize) -> Tensor<'c> {
-    let token = |name: &str, count: usize| {
-        s.at(name).parameter("weight", &[count, dim]).reshape(&[1, count, dim])
-    };
-    let [object, iou, mask] = [("obj_score_token", 1), ("iou_token", 1), ("mask_tokens", MASKS)]
-        .map(|(n, c)| token(n, c));
-    let tokens = Tensor::concat(&[&object, &iou, &mask], 1);
-    Tensor::concat(&vec![&tokens; v], 0)
-}
-
-/// (1, h * w, C).
-fn dense_pe<'c>(s: &Scope<'c>, [dim, h, w]: [usize; 3]) -> Tensor<'c> {
-    let pe = s.value(&position_encoding::random_dense(s, [dim, h, w]));
-    s.tap("decoder.dense_pe", &pe);
-    channels_last(&pe).reshape(&[1, h * w, dim])
-}
-
-/// HMIM at strides 8 and 4, then SAM2's two transposed convolutions.
-fn upscale<'c>(
+/// All four masks; which of them counts is the session's business.
+pub fn mask_decoder<'c>(
     s: &Scope<'c>,
-    c: &Config,
-    image: &Tensor<'c>,
-    input: &DecoderInput<'c>,
-) -> Tensor<'c> {
-    let dim = c.d_model;
-    let (fusion2, fusion1) = (s.at("new_fusion2"), s.at("new_fusion1"));
-    let y = hmim(
-        &fusion2,
-        &input.high_res[1],
-        lateral(&input.neck, c, 1),
-        &stitched(&views::split(image).0),
-    );
-    let [locals, _] = full_hmim(&fusion2, &y, "hmim2");
-    let s1 = conv_after_hmim(&s.at("conv_s1"), &fusion2, &y, [dim, dim / 4]);
+    input: &MaskDecoderInput<'c>,
+    sizes: DecoderSizes,
+) -> MaskDecoderOutput<'c> {
+    let &[n, h, w, c] = input.image.shape.as_slice() else {
+        panic!("image tokens are (N, h, w, C)")
+    };
+    let tokens = output_tokens(s, n, [MASKS, c]);
+    let tokens = Tensor::concat(&[&tokens, &input.sparse], 1);
+    let image = input.image.within(s).reshape(&[n, h * w, c]);
+    let dims = [sizes.heads, sizes.mlp_dim];
+    let (tokens, image) =
+        two_way_transformer(&s.at("transformer"), &image, &input.image_pe, &tokens, dims);
+    s.tap("transformer.src", &image);
+    s.tap("transformer.tokens", &tokens);
 
-    let mut handed_on = stitched(&locals);
-    if c.hmim_thin {
-        handed_on = conv2d(&fusion1.at("pre"), &handed_on, c.drm_img_dim, 1);
+    let upscaled = upscale(s, &image.reshape(&[n, h, w, c]), &input.high_res);
+    let mask_tokens = tokens.slice(1, 2..2 + MASKS);
+    let head = |name: &str, token: usize, dims: &[usize; 3]| {
+        let y = mlp(&s.at(name), &tokens.slice(1, token..token + 1), dims, Tensor::relu);
+        y.reshape(&[n, dims[2]])
+    };
+    let iou_dims = [sizes.iou_hidden, sizes.iou_hidden, MASKS];
+    MaskDecoderOutput {
+        mask_logits: predict_masks(s, &mask_tokens, &upscaled),
+        ious: head("iou_prediction_head", 1, &iou_dims).sigmoid(),
+        mask_tokens,
+        object_score_logits: head("pred_obj_score_head", 0, &[c, c, 1]),
     }
-    let y = hmim(&fusion1, &input.high_res[0], lateral(&input.neck, c, 0), &handed_on);
-    let full = full_hmim(&fusion1, &y, "hmim1");
-    let s0 = match c.hmim_thin {
-        true => Tensor::concat(&full.each_ref(), 0),
-        false => conv_after_hmim(&s.at("conv_s0"), &fusion1, &y, [dim, c.drm_img_dim]),
+}
+
+/// Object score, IoU and `masks` mask tokens, the same for all N: (N, 2 + masks, C).
+pub(super) fn output_tokens<'c>(s: &Scope<'c>, n: usize, [masks, c]: [usize; 2]) -> Tensor<'c> {
+    let token = |name: &str, count: usize| {
+        s.at(name).parameter("weight", &[count, c]).reshape(&[1, count, c])
     };
-    s.tap("decoder.conv_s0", &channels_first(&s0));
-    s.tap("decoder.conv_s1", &channels_first(&s1));
-
-    let up = s.at("output_upscaling");
-    let x = channels_last(&conv_transpose(&up.at(0), &channels_first(image), dim / 4));
-    let x = layer_norm(&up.at(1), &x.add(&s1), SMALL_EPSILON).gelu();
-    let x = conv_transpose(&up.at(3), &channels_first(&x), c.drm_img_dim);
-    x.add(&channels_first(&s0)).gelu()
+    let tokens = [token("obj_score_token", 1), token("iou_token", 1), token("mask_tokens", masks)];
+    let tokens = Tensor::concat(&tokens.each_ref(), 1);
+    Tensor::concat(&vec![&tokens; n], 0)
 }
 
-/// HMIM's own output.
-fn full_hmim<'c>(s: &Scope<'c>, y: &LocalsAndGlobals<'c>, name: &str) -> LocalsAndGlobals<'c> {
-    let [weight, bias] = hmim_output(s, y[0].shape[3]);
-    let full = y.each_ref().map(|y| affine(y, s, &weight, &bias));
-    s.tap(&format!("decoder.{name}.views"), &channels_first(&Tensor::concat(&full.each_ref(), 0)));
-    s.tap(&format!("decoder.{name}.locs"), &stitched(&full[0]));
-    full
+/// Tokens (N, h, w, C) to (N, C / 8, 4h, 4w), the high-resolution features added on the way.
+fn upscale<'c>(s: &Scope<'c>, image: &Tensor<'c>, [s0, s1]: &[Tensor<'c>; 2]) -> Tensor<'c> {
+    let (c, up) = (image.shape[3], s.at("output_upscaling"));
+    let x = conv_transpose(&up.at(0), &channels_first(image), c / 4).add(s1);
+    let x = layer_norm(&up.at(1), &channels_last(&x), SMALL_EPSILON).gelu();
+    conv_transpose(&up.at(3), &channels_first(&x), c / 8).add(s0).gelu()
 }
 
-/// The 1x1 convolution that follows HMIM, multiplied with HMIM's last one: (V, h, w, out).
-fn conv_after_hmim<'c>(
-    s: &Scope<'c>,
-    fusion: &Scope<'c>,
-    y: &LocalsAndGlobals<'c>,
-    [dim, out]: [usize; 2],
-) -> Tensor<'c> {
-    let conv: [Weight<'c>; 2] =
-        [s.weight("weight", &[out, dim, 1, 1]).reshape(&[out, dim]), s.weight("bias", &[out])];
-    let [weight, bias] = compose(conv, &hmim_output(fusion, dim));
-    Tensor::concat(&y.each_ref().map(|y| affine(y, s, &weight, &bias)).each_ref(), 0)
-}
-
-fn conv_transpose<'c>(s: &Scope<'c>, x: &Tensor<'c>, out: usize) -> Tensor<'c> {
+/// A transposed convolution that doubles the size.
+pub(super) fn conv_transpose<'c>(s: &Scope<'c>, x: &Tensor<'c>, out: usize) -> Tensor<'c> {
     let weight = s.weight("weight", &[x.shape[1], out, 2, 2]);
     x.within(s).conv_transpose2d(&weight, &s.weight("bias", &[out]))
 }
 
-/// What training looks at and inference does not: masks per view, their IoU, the object score.
-fn heads<'c>(s: &Scope<'c>, tokens: &Tensor<'c>, upscaled: &Tensor<'c>) {
-    let &[v, c, h, w] = upscaled.shape.as_slice() else { return };
-    let dim = tokens.shape[2];
-    let token = |i: usize| tokens.slice(1, i..i + 1);
-    let kernels: Vec<_> = (0..MASKS)
-        .map(|i| {
-            let s = s.at("output_hypernetworks_mlps").at(i);
-            mlp(&s, &token(2 + i), &[dim, dim, c], Tensor::relu)
-        })
-        .collect();
+/// Each mask token (N, M, C) makes a kernel, which the upscaled embedding (N, C', H, W) is
+/// multiplied with: (N, M, H, W).
+pub(super) fn predict_masks<'c>(
+    s: &Scope<'c>,
+    mask_tokens: &Tensor<'c>,
+    upscaled: &Tensor<'c>,
+) -> Tensor<'c> {
+    let (&[n, masks, dim], &[_, c, h, w]) =
+        (mask_tokens.shape.as_slice(), upscaled.shape.as_slice())
+    else {
+        return upscaled.clone();
+    };
+    let kernel = |i: usize| {
+        let s = s.at("output_hypernetworks_mlps").at(i);
+        mlp(&s, &mask_tokens.slice(1, i..i + 1), &[dim, dim, c], Tensor::relu)
+    };
+    let kernels: Vec<_> = (0..masks).map(kernel).collect();
     let kernels = Tensor::concat(&kernels.iter().collect::<Vec<_>>(), 1);
-    let masks = kernels.matmul(&upscaled.reshape(&[v, c, h * w])).reshape(&[v, MASKS, h, w]);
-    let dims = [IOU_HIDDEN, IOU_HIDDEN, MASKS];
-    let iou = mlp(&s.at("iou_prediction_head"), &token(1), &dims, Tensor::relu);
-    let iou = iou.reshape(&[v, MASKS]);
-    let object = linear(&s.at("pred_obj_score_head"), &token(0), 1).reshape(&[v, 1]);
-    let side = 4 * h;
-    let aux = masks.slice(1, 1..2);
-    let bilinear = crate::onnx::Interpolation::Bilinear;
-    s.tap("decoder.all_masks", &masks);
-    s.tap("decoder.low_res_masks", &aux);
-    s.tap("decoder.all_iou_pred", &iou);
-    s.tap("decoder.iou_pred", &iou.slice(1, 1..2));
-    s.tap("decoder.sam_tokens", &token(3));
-    s.tap("decoder.object_score_logits", &object);
-    s.tap("output.masks_aux", &aux.resize(side, side, bilinear));
+    kernels.matmul(&upscaled.reshape(&[n, c, h * w])).reshape(&[n, masks, h, w])
 }

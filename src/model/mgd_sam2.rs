@@ -3,7 +3,7 @@ use super::detail_refinement::detail_refinement;
 use super::fpn_neck::fpn_level;
 use super::hiera::hiera;
 use super::layers::channels_first;
-use super::mask_decoder::{DecoderInput, mask_decoder};
+use super::multi_view_decoder::{DecoderInput, multi_view_decoder};
 use super::{Config, position_encoding, views};
 use crate::onnx::{Graph, GraphError, Interpolation::Bilinear, OnnxModel, Scope, Tensor};
 use crate::signature::Signature;
@@ -50,7 +50,7 @@ pub fn mgd_sam2<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> Tensor<'c>
         neck,
         top: s.clone(),
     };
-    let embedding = mask_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
+    let embedding = multi_view_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
     let logits = detail_refinement(&s.at("detail_enhance"), c, image, &embedding);
     s.tap("output.logits", &logits);
     logits

@@ -9,10 +9,14 @@ pub mod fpn_neck;
 pub mod hiera;
 pub mod layers;
 pub mod mask_decoder;
+pub mod memory_attention;
+pub mod memory_encoder;
 pub mod mgd_sam2;
 pub mod mp_adapter;
 pub mod multi_view;
+pub mod multi_view_decoder;
 pub mod position_encoding;
+pub mod prompt_encoder;
 pub mod two_way_transformer;
 pub mod views;
 

@@ -60,6 +60,16 @@ impl<'c> Tensor<'c> {
         self.op("Gelu", &[], self.shape.clone(), vec![])
     }
 
+    /// Element-wise sine, of radians.
+    pub fn sin(&self) -> Self {
+        self.op("Sin", &[], self.shape.clone(), vec![])
+    }
+
+    /// Element-wise cosine, of radians.
+    pub fn cos(&self) -> Self {
+        self.op("Cos", &[], self.shape.clone(), vec![])
+    }
+
     /// `1 / (1 + exp(-x))`.
     pub fn sigmoid(&self) -> Self {
         self.op("Sigmoid", &[], self.shape.clone(), vec![])
@@ -227,6 +237,21 @@ impl<'c> Tensor<'c> {
         self.op("ReduceMax", &[&axes], shape, vec![int("keepdims", 0)])
     }
 
+    /// (N, C, H, W) to (N, C, height, width), linear and antialiased when it shrinks, as PyTorch
+    /// does with `antialias=True`: a product with one matrix a side.
+    pub fn resize_antialiased(&self, height: usize, width: usize) -> Self {
+        let [_, _, h, w] = self.shape[..] else {
+            self.bad("Resize", &[]);
+            return self.clone();
+        };
+        let matrix = |to: usize, from: usize| {
+            let name = format!("antialiased_{from}_to_{to}");
+            self.scope.constant(&name, &[to, from], triangle_filter(to, from))
+        };
+        let down = self.scope.value(&matrix(height, h));
+        down.matmul(self).matmul(&self.scope.value(&matrix(width, w).transpose()))
+    }
+
     /// (N, C, H, W) to (N, C, height, width).
     pub fn resize(&self, height: usize, width: usize, how: Interpolation) -> Self {
         let [n, c, h, w] = self.shape[..] else {
@@ -304,6 +329,20 @@ impl<'c> Tensor<'c> {
         self.scope.graph.fail(GraphError::Shape { op, scope, shapes });
         self.shape.clone()
     }
+}
+
+/// What each of `to` samples takes of `from`: a triangle as wide as the scale, normalised.
+fn triangle_filter(to: usize, from: usize) -> Vec<f32> {
+    let scale = from as f32 / to as f32;
+    let support = scale.max(1.0);
+    let row = |i: usize| {
+        let centre = (i as f32 + 0.5) * scale;
+        let weight = |j: usize| (1.0 - ((j as f32 + 0.5 - centre) / support).abs()).max(0.0);
+        let weights: Vec<f32> = (0..from).map(weight).collect();
+        let total: f32 = weights.iter().sum();
+        weights.into_iter().map(move |w| w / total)
+    };
+    (0..to).flat_map(row).collect()
 }
 
 /// NumPy's broadcasting.
