@@ -5,6 +5,8 @@ use gstmgdsam2::engines::cache::Cache;
 use gstmgdsam2::engines::entry::{Entry, Identity, Manifest};
 use gstmgdsam2::engines::{self, BackendChoice, Built, Recipe, Request, Weights};
 use gstmgdsam2::signature::{Precision, image};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
@@ -38,6 +40,58 @@ fn a_recipe_with_an_unknown_field_is_an_error_at_its_line() {
     let wrong = text.replace("embed_dim = 8", "embed_dim = -8");
     let message = Recipe::parse("toy", &wrong).unwrap_err().to_string();
     assert!(message.contains(&format!("line {}", line_of(&wrong, "-8"))), "{message}");
+}
+
+#[test]
+fn sizes_that_no_model_has_are_errors() {
+    let text = fs::read_to_string(TOY).unwrap();
+    let dimensions = text.lines().skip_while(|l| *l != "[model]").skip(1);
+    for line in dimensions.take_while(|l| !l.is_empty()) {
+        let (field, value) = line.split_once(" = ").unwrap();
+        for odd in ["0", "70000"] {
+            let first_number = value.trim_start_matches('[').split([',', ']']).next().unwrap();
+            let changed = format!("{field} = {}", value.replacen(first_number, odd, 1));
+            let parsed = Recipe::parse("toy", &text.replace(line, &changed));
+            let counts_from_0 = field == "global_att_blocks" && odd == "0";
+            assert_eq!(parsed.is_ok(), counts_from_0, "{changed}: {parsed:?}");
+        }
+    }
+}
+
+#[test]
+fn mutated_recipes_and_entries_never_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = build(&toy(folder.path())).entry.unwrap().path;
+    let (recipe, manifest) = (fs::read(TOY).unwrap(), entry.join("manifest.json"));
+    let whole = fs::read(&manifest).unwrap();
+    let mut random = Pcg64::seed_from_u64(3);
+    let mut refused = 0;
+    for _ in 0..2000 {
+        let text = mutant(&recipe, &mut random);
+        refused += usize::from(Recipe::parse("mutant", &String::from_utf8_lossy(&text)).is_err());
+        let changed = mutant(&whole, &mut random);
+        fs::write(&manifest, &changed).unwrap();
+        // A note for people may change; what vouches for the engine may not.
+        let vouches = |json: &[u8]| Manifest::parse(json).map(|m| (m.identity.key(), m.sha256));
+        let same = vouches(&changed) == vouches(&whole);
+        assert!(same || Entry::at(&entry).verify().is_err(), "{changed:?}");
+    }
+    assert!(refused > 500, "only {refused} of 2000 recipes were refused");
+}
+
+/// A few bytes overwritten, removed or doubled.
+fn mutant(good: &[u8], random: &mut Pcg64) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for _ in 0..random.random_range(1..4) {
+        let at = random.random_range(0..bytes.len());
+        match random.random_range(0..4) {
+            0 => bytes[at] = random.random(),
+            1 => bytes[at] ^= 1 << random.random_range(0..8),
+            2 => drop(bytes.remove(at)),
+            _ => bytes.insert(at, bytes[at]),
+        }
+    }
+    bytes
 }
 
 #[test]
