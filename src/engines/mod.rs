@@ -1,6 +1,6 @@
 //! Recipe and checkpoints in, running engines out: the only place where the two columns meet.
 //!
-//! [`open`] finds the engine in the cache or builds it there. Built engines are kept in the user's
+//! [`open()`] finds the engine in the cache or builds it there. Built engines are kept in the user's
 //! cache folder under a key of the graph's hash, the arithmetic, the backend's version and the
 //! processor; see [`cache`] for what happens when builds are cut short or meet.
 pub mod cache;
