@@ -152,12 +152,10 @@ impl Plan {
     }
 
     /// The engine and its graph's hash.
-    fn build(
-        &self,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(OpenVino, String), EngineError> {
+    fn build(&self, progress: &mut dyn FnMut(Progress)) -> Result<(OpenVino, String), EngineError> {
         progress(Progress { stage: "building the graph", fraction: 0.1 });
-        let graph = Graph::new(&self.signature.graph, &self.checkpoint, Precision::F32);
+        let precision = self.options.precision;
+        let graph = Graph::new(&self.signature.graph, &self.checkpoint, precision);
         let onnx = image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?;
         let graph_sha256 = sha256(&onnx);
         progress(Progress { stage: "compiling", fraction: 0.4 });
@@ -165,10 +163,12 @@ impl Plan {
         Ok((engine, graph_sha256))
     }
 
-    /// What makes the graph what it is: our code, the model's dimensions, the weights.
+    /// What makes the graph what it is: our code, the model's dimensions, the arithmetic that
+    /// weights are written in, the weights.
     fn source(&self) -> Result<String, EngineError> {
         let weights = self.checkpoint.fingerprint()?;
-        Ok(format!("{} {:?} {weights}", env!("MGDSAM2_GRAPH_SOURCES"), self.recipe.model))
+        let (code, precision) = (env!("MGDSAM2_GRAPH_SOURCES"), self.options.precision);
+        Ok(format!("{code} {:?} {precision:?} {weights}", self.recipe.model))
     }
 
     fn identity(&self, graph_sha256: String) -> Identity {

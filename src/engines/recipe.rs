@@ -2,6 +2,7 @@
 use crate::model::Config;
 use crate::signature::Precision;
 use serde::Deserialize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -13,6 +14,9 @@ const BUILT_IN: [(&str, &str); 5] = [
     ("base-plus", include_str!("../../engines/base-plus.toml")),
     ("large", include_str!("../../engines/large.toml")),
 ];
+
+/// More than any model's dimension, and few enough that shapes do not overflow.
+const LARGEST: u64 = 16_384;
 
 /// One engine set, as its TOML file says it. Unknown fields are errors.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -74,31 +78,46 @@ impl Recipe {
 
     /// Reads a recipe's text. Errors name the line and the field.
     pub fn parse(name: &str, text: &str) -> Result<Self, RecipeError> {
-        let at = |span: Option<std::ops::Range<usize>>, reason: String| {
+        let at = |span: Option<Range<usize>>, reason: String| {
             let before = span.and_then(|span| text.get(..span.start));
             let line = before.map_or(1, |before| 1 + before.matches('\n').count());
             RecipeError::Syntax { name: name.into(), line, reason }
         };
         let mut recipe: Self =
             toml::from_str(text).map_err(|e| at(e.span(), e.message().into()))?;
-        if let Some((span, key)) = unknown_dimension(text, &recipe.model) {
-            return Err(at(Some(span), format!("unknown field `{key}` in `model`")));
+        if let Some((span, reason)) = odd_dimension(text, &recipe.model) {
+            return Err(at(Some(span), reason));
         }
         recipe.name = name.into();
         Ok(recipe)
     }
 }
 
-/// A key of `[model]` that [`Config`] does not have. (`Config` itself ignores unknown fields, since
-/// it is also read from the fixtures' richer files.)
-fn unknown_dimension(text: &str, config: &Config) -> Option<(std::ops::Range<usize>, String)> {
+/// What is wrong in `[model]`, and where: a field that [`Config`] does not have (it ignores them,
+/// since it is also read from the fixtures' richer files), or a size that no model has.
+fn odd_dimension(text: &str, config: &Config) -> Option<(Range<usize>, String)> {
     let known = serde_json::to_value(config).ok()?;
     let document = toml::de::DeTable::parse(text).ok()?.into_inner();
     let model = document.get("model")?.get_ref().as_table()?;
-    model
-        .keys()
-        .find(|key| known.get(key.get_ref().as_ref()).is_none())
-        .map(|key| (key.span(), key.get_ref().to_string()))
+    model.iter().find_map(|(key, value)| {
+        let name = key.get_ref().as_ref();
+        let Some(value_read) = known.get(name) else {
+            return Some((key.span(), format!("unknown field `{name}` in `model`")));
+        };
+        // Blocks count from 0.
+        let sizes = if name == "global_att_blocks" { 0..=LARGEST } else { 1..=LARGEST };
+        let odd = numbers(value_read).into_iter().find(|size| !sizes.contains(size))?;
+        let reason = format!("`{name}`: expected {} to {LARGEST}, found {odd}", sizes.start());
+        Some((value.span(), reason))
+    })
+}
+
+/// The numbers in a field's value: itself or its elements.
+fn numbers(value: &serde_json::Value) -> Vec<u64> {
+    match value.as_array() {
+        Some(elements) => elements.iter().filter_map(serde_json::Value::as_u64).collect(),
+        None => value.as_u64().into_iter().collect(),
+    }
 }
 
 /// Why a recipe could not be read.
