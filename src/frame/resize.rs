@@ -90,9 +90,8 @@ impl Axis {
             let centre = (i as f64 + 0.5) * scale;
             let first = (centre - support + 0.5).max(0.0) as usize;
             let first = first.min(from - self.taps);
-            let weight = |j: usize| {
-                (1.0 - ((first + j) as f64 + 0.5 - centre).abs() / support).max(0.0)
-            };
+            let weight =
+                |j: usize| (1.0 - ((first + j) as f64 + 0.5 - centre).abs() / support).max(0.0);
             let total: f64 = (0..self.taps).map(weight).sum();
             self.first.push(first);
             self.weights.extend((0..self.taps).map(|j| (weight(j) / total) as f32));

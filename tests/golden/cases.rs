@@ -1,7 +1,7 @@
 //! What each family of fixtures is about.
-use super::{Comparison, Fixture, run, spec};
+use super::{Comparison, Fixture, execute, spec};
 use gstmgdsam2::checkpoint::Checkpoint;
-use gstmgdsam2::model::layers::{depthwise_pair, dot_product_attention, scale_weight};
+use gstmgdsam2::model::layers::{depthwise_pair, dot_product_attention};
 use gstmgdsam2::model::mask_decoder::{DecoderSizes, MaskDecoderInput, mask_decoder};
 use gstmgdsam2::model::memory_attention::{MemoryAttentionInput, memory_attention};
 use gstmgdsam2::model::memory_encoder::memory_encoder;
@@ -70,7 +70,7 @@ impl<'c> Case<'c> {
     }
 
     fn compare(self, f: &Fixture, c: &mut Comparison) -> Result<Vec<Vec<f32>>, String> {
-        let results = run(&self.graph, &self.inputs, &self.outputs)?;
+        let results = execute(&self.graph, &self.inputs, &self.outputs)?;
         for ((name, _), got) in self.outputs.iter().zip(&results) {
             c.close(name, got, &f.get(name).1);
         }
@@ -106,12 +106,6 @@ fn mask_decoders(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
     let (n, dim) = (f.size("batch"), f.size("d"));
     for repeated in [false, true] {
         let mut case = Case::new(&f.weights);
-        let first = |x: Tensor<'_>, s: &Scope<'_>| match repeated {
-            // Batch entry 1 of the image, for every prompt.
-            true => Tensor::concat(&vec![&x.within(s).slice(0, 1..2); n], 0),
-            false => x,
-        };
-        let _ = &first;
         let s = case.scope();
         let mut map = |case: &mut Case<'_>, name: &str| {
             let x = case.input(f, c, name);
@@ -179,7 +173,9 @@ fn dynamic_single(f: &Fixture, c: &mut Comparison, masks: &[f32], ious: &[f32]) 
 
 fn memory_attentions(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
     let grid = match &f.config["feat"] {
-        serde_json::Value::Array(_) => [0, 1].map(|i| f.config["feat"][i].as_u64().unwrap() as usize),
+        serde_json::Value::Array(_) => {
+            [0, 1].map(|i| f.config["feat"][i].as_u64().unwrap() as usize)
+        }
         _ => [f.size("feat"); 2],
     };
     let tokens = grid[0] * grid[1];
@@ -190,9 +186,8 @@ fn memory_attentions(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
         let pointer_tokens = f.get(&pointers).1[0] as usize;
         c.given(&pointers);
         // Fixtures are (tokens, batch, channels).
-        let mut input = |what: &str| {
-            case.input(f, c, &format!("{name}.{what}")).permute(&[1, 0, 2])
-        };
+        let mut input =
+            |what: &str| case.input(f, c, &format!("{name}.{what}")).permute(&[1, 0, 2]);
         let [curr, curr_pos, memory, memory_pos] =
             ["curr", "curr_pos", "memory", "memory_pos"].map(&mut input);
         let frames = (memory.shape[1] - pointer_tokens) / tokens;
@@ -268,9 +263,8 @@ fn prompt_encoders(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
         }
         let t = all[0].len();
         let flat: Vec<_> = all.concat();
-        let place = |&(x, y, _): &(f32, f32, f32)| {
-            [(x + 0.5) / width as f32, (y + 0.5) / height as f32]
-        };
+        let place =
+            |&(x, y, _): &(f32, f32, f32)| [(x + 0.5) / width as f32, (y + 0.5) / height as f32];
         let kind = |&(_, _, label): &(f32, f32, f32)| {
             let mut kinds = [0.0; prompt_encoder::POINT_KINDS];
             kinds[(label + 1.0) as usize] = 1.0;
@@ -309,28 +303,42 @@ fn point_list(coordinates: &[f32], label: impl Fn(usize) -> f32) -> Vec<(f32, f3
 fn operations(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
     let parameter = |name: &str| f.get(name).clone();
     let weights = Checkpoint::from_tensors(
-        [("conv_transpose.weight", "conv_transpose.weight"), ("conv_transpose.bias", "conv_transpose.bias"),
-         ("conv3d_dw.weight", "conv3d_dw.weight"), ("conv3d_dw.bias", "conv3d_dw.bias"),
-         ("layer_norm.weight", "layer_norm_w"), ("layer_norm.bias", "layer_norm_b")]
+        [
+            ("conv_transpose.weight", "conv_transpose.weight"),
+            ("conv_transpose.bias", "conv_transpose.bias"),
+            ("conv3d_dw.weight", "conv3d_dw.weight"),
+            ("conv3d_dw.bias", "conv3d_dw.bias"),
+            ("layer_norm.weight", "layer_norm_w"),
+            ("layer_norm.bias", "layer_norm_b"),
+        ]
         .map(|(key, name)| {
             let (shape, values) = parameter(name);
             (key.to_string(), shape, values)
         }),
-    );
+    )
+    .map_err(|e| e.to_string())?;
     for (name, _) in f.tensors.iter().filter(|(n, _)| {
-        n.ends_with(".weight") || n.ends_with(".bias") || n.starts_with("layer_norm_w") || *n == "layer_norm_b"
+        n.ends_with(".weight")
+            || n.ends_with(".bias")
+            || n.starts_with("layer_norm_w")
+            || *n == "layer_norm_b"
     }) {
         c.given(name);
     }
     let mut case = Case::new(&weights);
     let s = case.scope();
-    let [x, big, stack, small, q, k, v] = ["x", "big", "conv3d_dw.x", "layer_norm_small_x", "q", "k", "v"]
-        .map(|name| case.input(f, c, name));
-    for (name, _) in f.tensors.iter().filter(|(n, _)| n.starts_with("bilinear") || n.starts_with("nearest")) {
+    let [x, big, stack, small, q, k, v] =
+        ["x", "big", "conv3d_dw.x", "layer_norm_small_x", "q", "k", "v"]
+            .map(|name| case.input(f, c, name));
+    for (name, _) in
+        f.tensors.iter().filter(|(n, _)| n.starts_with("bilinear") || n.starts_with("nearest"))
+    {
         let shape = &f.get(name).0;
         let from = if name.ends_with("_x2") { &x } else { &big };
         let y = match () {
-            () if name.starts_with("nearest") => from.resize(shape[2], shape[3], Interpolation::Nearest),
+            () if name.starts_with("nearest") => {
+                from.resize(shape[2], shape[3], Interpolation::Nearest)
+            }
             () if name.contains("_aa_") => from.resize_antialiased(shape[2], shape[3]),
             () => from.resize(shape[2], shape[3], Interpolation::Bilinear),
         };
@@ -341,14 +349,26 @@ fn operations(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
         let table = s.constant(from, shape, values.clone());
         let to = &f.get(name).0;
         let planes = shape[0] * shape[1];
-        let table = position_encoding::bicubic(&table.reshape(&[1, planes, shape[2], shape[3]]), [to[2], to[3]]);
-        case.output(name, &s.value(&table).add(&x.reshape(&[x.shape.iter().product()]).slice(0, 0..1).mul(&s.scalar(0.0))));
+        let table = position_encoding::bicubic(
+            &table.reshape(&[1, planes, shape[2], shape[3]]),
+            [to[2], to[3]],
+        );
+        case.output(
+            name,
+            &s.value(&table)
+                .add(&x.reshape(&[x.shape.iter().product()]).slice(0, 0..1).mul(&s.scalar(0.0))),
+        );
     }
     case.output("gelu", &x.gelu());
     let up = s.at("conv_transpose");
-    let y = x.conv_transpose2d(&up.weight("weight", &parameter("conv_transpose.weight").0), &up.weight("bias", &parameter("conv_transpose.bias").0));
+    let y = x.conv_transpose2d(
+        &up.weight("weight", &parameter("conv_transpose.weight").0),
+        &up.weight("bias", &parameter("conv_transpose.bias").0),
+    );
     case.output("conv_transpose", &y);
-    let &[n, channels, 2, h, w] = stack.shape.as_slice() else { return Err("conv3d_dw.x: expected a stack of two".into()) };
+    let &[n, channels, 2, h, w] = stack.shape.as_slice() else {
+        return Err("conv3d_dw.x: expected a stack of two".into());
+    };
     let maps = [0, 1].map(|i| stack.slice(2, i..i + 1).reshape(&[n, channels, h, w]));
     let y = depthwise_pair(&s.at("conv3d_dw"), maps.each_ref(), None);
     case.output("conv3d_dw", &y);
@@ -359,12 +379,13 @@ fn operations(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
     ] {
         case.output(name, &layers::layer_norm(&s.at("layer_norm"), x, epsilon));
     }
-    let &[n, heads, _, d] = q.shape.as_slice() else { return Err("q: expected (N, heads, L, D)".into()) };
-    let joined = |x: &Tensor<'_>| x.shape[2];
-    let _ = (joined, scale_weight);
-    let rows = |x: &Tensor<'_>| [n, x.shape[2], heads * d];
-    let join = |x: &Tensor<'_>| (x.permute(&[0, 2, 1, 3]), rows(x));
-    let [q, k, v] = [&q, &k, &v].map(|x| { let (y, shape) = join(x); y.reshape(&shape) });
+    let &[n, heads, _, d] = q.shape.as_slice() else {
+        return Err("q: expected (N, heads, L, D)".into());
+    };
+    let [q, k, v] = [q, k, v].map(|x| {
+        let rows = x.shape[2];
+        x.permute(&[0, 2, 1, 3]).reshape(&[n, rows, heads * d])
+    });
     let y = dot_product_attention([&q.mul(&s.scalar((d as f32).powf(-0.5))), &k, &v], heads);
     let y = y.reshape(&[n, y.shape[1], heads, d]).permute(&[0, 2, 1, 3]);
     case.output("attention", &y);

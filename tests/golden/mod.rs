@@ -25,7 +25,8 @@ impl Fixture {
         let io = open(&folder.join("io.safetensors"))?;
         let weights = folder.join("weights.safetensors");
         // Primitive operations have no weights.
-        let weights = if weights.exists() { open(&weights)? } else { Checkpoint::from_tensors([]) };
+        let weights =
+            if weights.exists() { open(&weights)? } else { Checkpoint::from_tensors([]).unwrap() };
         let mut tensors = BTreeMap::new();
         for key in io.keys() {
             let shape = io.shape(key).unwrap().to_vec();
@@ -63,12 +64,7 @@ fn open(path: &Path) -> Result<Checkpoint, String> {
 }
 
 /// Floats as they are; integers (labels, counts) as floats.
-fn read_any(
-    path: &Path,
-    io: &Checkpoint,
-    key: &str,
-    shape: &[usize],
-) -> Result<Vec<f32>, String> {
+fn read_any(path: &Path, io: &Checkpoint, key: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
     io.read(key, shape).or_else(|_| {
         let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
         let all = safetensors::SafeTensors::deserialize(&bytes).map_err(|e| e.to_string())?;
@@ -84,7 +80,7 @@ fn read_any(
 }
 
 /// Builds the graph of `outputs` and runs it once on `inputs`, in f32.
-pub fn run<'c>(
+pub fn execute<'c>(
     graph: &Graph<'c>,
     inputs: &[(TensorSpec, Vec<f32>)],
     outputs: &[(String, Tensor<'c>)],
