@@ -1,6 +1,6 @@
 //! Recipe and checkpoints in, running engines out: the only place where the two columns meet.
 use crate::session::Session;
-use crate::signature::Precision;
+pub use crate::signature::Precision;
 use std::path::PathBuf;
 
 /// Where a model's weights come from.
@@ -65,10 +65,7 @@ pub struct Opened {
 }
 
 /// Builds or finds in the cache the engines of `request`, and opens them.
-pub fn open(
-    request: &Request,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Opened, EngineError> {
+pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
     let _ = (request, progress);
     todo!()
 }
