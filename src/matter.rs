@@ -119,7 +119,7 @@ impl<J: Job, P: Send + 'static> Matter<J, P> {
 
         let prepare = prepare(side, exchanges);
         let refine = refine(side, coefficients, spent_exchanges);
-        let composite = composite(side, spent_coefficients);
+        let composite = composite(spent_coefficients);
         let others = vec![
             spawn("matte-prepare", move || stage(&incoming, &to_infer, &c1, prepare))?,
             spawn("matte-refine", move || stage(&inferred, &to_composite, &c3, refine))?,
@@ -195,7 +195,7 @@ fn refine<J, P>(
         let Some(exchange) = exchange else {
             return Ok(Item::Frame(RefinedFrame(job, options, times, None)));
         };
-        let mut fitted = spare.try_recv().unwrap_or_else(|_| Coefficients::new(side));
+        let mut fitted = spare.try_recv().unwrap_or_else(|_| Coefficients::new());
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("refine").entered();
             refine.fit(exchange.image(), exchange.logits(), options.refine, &mut fitted)
@@ -210,12 +210,11 @@ fn refine<J, P>(
 
 /// The matte at the frame's own size, from the latest coefficients.
 fn composite<J: Job, P>(
-    side: usize,
     spent: Sender<Coefficients>,
 ) -> impl FnMut(RefinedFrame<J>) -> Done<Matte<J>, J, P> {
     let mut composite = Composite::new();
     // The first frame always brings its own.
-    let mut current = Coefficients::new(side);
+    let mut current = Coefficients::new();
     move |RefinedFrame(mut job, options, mut times, fitted)| {
         if let Some(fitted) = fitted {
             let _ = spent.try_send(mem::replace(&mut current, fitted));

@@ -6,6 +6,7 @@ use crate::matter::{Cancel, Session};
 use crossbeam::channel::{Receiver, Sender, bounded, select_biased};
 use gst::glib;
 use gst::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -51,7 +52,8 @@ impl Engine {
         let engine = Arc::new(Self { settings, rest, lend, failed, facts, loader });
         let (shared, element) = (engine.clone(), element.downgrade());
         let work = move || {
-            let opened = log::to_gst(|| open(&*opener, &request, &element));
+            let open = AssertUnwindSafe(|| log::to_gst(|| open(&*opener, &request, &element)));
+            let opened = catch_unwind(open).unwrap_or_else(|_| Err("opening panicked".into()));
             shared.give_back(opened.map(|opened| shared.unpack(opened)));
         };
         let thread = thread::Builder::new().name("matte-load".into()).spawn(work).map_err(|e| {
