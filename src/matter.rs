@@ -2,19 +2,21 @@
 //!
 //! Small bounded channels join the threads, so that pixel work of one frame overlaps inference of
 //! another; one thread a stage, so that nothing is reordered. What is not a frame passes through
-//! in its place. Whoever holds the sending end of a stage's `cancel` ends all by dropping it.
-use crate::frame::FrameError;
-use crate::frame::FrameView;
-use crate::frame::FrameViewMut;
+//! in its place. Whoever holds the sending end of `cancel` ends all by dropping it.
+mod stage;
+
+pub use stage::{Cancel, Item};
+
 use crate::frame::composite::{Composite, Output};
 use crate::frame::preprocess::Squash;
 use crate::frame::refine::{Coefficients, Refine, RefineMode};
+use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::Session;
 use crate::session::{Exchange, SessionError};
-use crossbeam::channel::{Receiver, Sender, bounded, select_biased};
-use std::convert::Infallible;
+use crossbeam::channel::{Receiver, Sender, bounded};
+use stage::{Done, spawn, stage};
 use std::mem;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A frame and where its matte goes.
@@ -53,18 +55,6 @@ pub struct Times {
     pub composite: Duration,
 }
 
-/// What travels between stages: a frame in the state `F`, or something that keeps its place.
-pub enum Item<F, J, P> {
-    /// To be worked on.
-    Frame(F),
-    /// A frame that came too late: nothing was written.
-    Late(J),
-    /// Not a frame: an event, a gap.
-    Pass(P),
-    /// A stage's error; nothing comes after it.
-    Failed(MatterError),
-}
-
 /// A frame as it comes in.
 pub struct Incoming<J> {
     /// The frame.
@@ -87,10 +77,6 @@ pub struct Matte<J> {
     /// What the stages took.
     pub times: Times,
 }
-
-/// Hangs up when all is to end; nothing is ever sent.
-pub type Cancel = Receiver<Infallible>;
-type Done<F, J, P> = Result<Item<F, J, P>, MatterError>;
 
 /// The running stages.
 pub struct Matter<J, P> {
@@ -228,43 +214,6 @@ fn composite<J: Job, P>(
         times.composite = took;
         Ok(Item::Frame(Matte { job, times }))
     }
-}
-
-/// Works on frames one after the other until `from` or `to` or `cancel` hangs up, or work fails.
-fn stage<A, B, J, P>(
-    from: &Receiver<Item<A, J, P>>,
-    to: &Sender<Item<B, J, P>>,
-    cancel: &Cancel,
-    mut work: impl FnMut(A) -> Done<B, J, P>,
-) {
-    loop {
-        let item = select_biased! { recv(cancel) -> _ => return, recv(from) -> item => item };
-        let Ok(item) = item else { return };
-        let done = match item {
-            Item::Frame(frame) => work(frame).unwrap_or_else(Item::Failed),
-            Item::Late(job) => Item::Late(job),
-            Item::Pass(payload) => Item::Pass(payload),
-            Item::Failed(error) => Item::Failed(error),
-        };
-        let is_last = matches!(done, Item::Failed(_));
-        let sent = select_biased! {
-            recv(cancel) -> _ => return,
-            send(to, done) -> sent => sent.is_ok(),
-        };
-        if is_last || !sent {
-            return;
-        }
-    }
-}
-
-/// A named thread that traces where the one that starts it does.
-fn spawn<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, MatterError> {
-    let trace = tracing::dispatcher::get_default(tracing::Dispatch::clone);
-    let run = move || tracing::dispatcher::with_default(&trace, work);
-    Ok(thread::Builder::new().name(name.into()).spawn(run)?)
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {

@@ -10,18 +10,18 @@ use super::settings::{Arithmetic, Backend, Refine, Settings};
 use super::stats::Stats;
 use super::stream::{Payload, Stream};
 use super::task::Task;
-use crate::matter::{Incoming, Item, Times};
+use crate::matter::{Incoming, Item};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// From the src pad's activation to its deactivation.
-struct State {
+pub(super) struct State {
     stream: Arc<Stream>,
     engine: Arc<Engine>,
-    frames: u32,
-    video: Option<Video>,
+    pub(super) frames: u32,
+    pub(super) video: Option<Video>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     /// The next frame does not continue the one before.
     is_first: bool,
@@ -66,18 +66,18 @@ pub struct MgdSam2Matte {
     #[property(name = "max-frames-in-flight", nick = "Frames in flight", get, set, type = u32,
         member = max_frames_in_flight, default = 3, minimum = 1, maximum = 64, mutable_ready,
         blurb = "Frames in the element at a time: 1 has the least latency, 3 keeps all stages busy")]
-    settings: Mutex<Settings>,
-    stats: Mutex<Stats>,
+    pub(super) settings: Mutex<Settings>,
+    pub(super) stats: Mutex<Stats>,
     pub(super) sinkpad: gst::Pad,
     pub(super) srcpad: gst::Pad,
-    state: Mutex<Option<State>>,
+    pub(super) state: Mutex<Option<State>>,
     /// Held while a stream is started or stopped, so that a flush and a stop do not mix.
     turnover: Mutex<()>,
-    engine: Mutex<Option<Arc<Engine>>>,
+    pub(super) engine: Mutex<Option<Arc<Engine>>>,
     opener: Mutex<Arc<Opener>>,
-    qos: Arc<Qos>,
+    pub(super) qos: Arc<Qos>,
     /// What the latency query last said of us.
-    latency: Mutex<gst::ClockTime>,
+    pub(super) latency: Mutex<gst::ClockTime>,
 }
 
 #[glib::object_subclass]
@@ -354,7 +354,14 @@ impl MgdSam2Matte {
     /// New caps, or a new wish from downstream: when all before is pushed, both sides agree anew.
     fn negotiate(&self, sink_caps: &gst::Caps) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.stream()?.drain()?;
-        let frames = lock(&self.state).as_ref().map_or(1, |state| state.frames);
+        let (frames, old) = match lock(&self.state).as_mut() {
+            Some(state) => (state.frames, state.video.take()),
+            None => return Err(gst::FlowError::Flushing),
+        };
+        if let Some(old) = &old {
+            // Its buffers that are downstream come back to nobody.
+            let _ = old.pool.set_active(false);
+        }
         let video = Video::negotiate(&self.srcpad, sink_caps, frames).map_err(|error| {
             self.srcpad.mark_reconfigure();
             if self.srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
@@ -366,7 +373,7 @@ impl MgdSam2Matte {
         gst::info!(CAT, imp = self, "{sink_caps} becomes {}", video.caps);
         let mut state = lock(&self.state);
         let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
-        state.is_first |= state.video.as_ref().is_none_or(|old| old.input != video.input);
+        state.is_first |= old.is_none_or(|old| old.input != video.input);
         state.video = Some(video);
         Ok(gst::FlowSuccess::Ok)
     }
@@ -433,8 +440,8 @@ impl MgdSam2Matte {
         stream.end(gst::FlowError::Flushing);
         self.join(&stream, &engine);
         self.qos.reset();
-        self.keep_sticky_events();
         self.srcpad.push_event(event);
+        self.keep_sticky_events();
         let mut state = lock(&self.state);
         let Some(state) = state.as_mut() else { return Err(gst::FlowError::Flushing) };
         state.segment = None;
@@ -513,81 +520,6 @@ impl MgdSam2Matte {
             }
             _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
         }
-    }
-
-    fn frame_duration(&self) -> Option<gst::ClockTime> {
-        let state = lock(&self.state);
-        let fps = state.as_ref()?.video.as_ref()?.input.fps();
-        let (frames, seconds) =
-            (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
-        gst::ClockTime::SECOND.mul_div_ceil(seconds, frames)
-    }
-
-    /// What a frame takes, and what the frames we can hold last.
-    fn latency(&self) -> (gst::ClockTime, gst::ClockTime) {
-        let ours = *lock(&self.latency);
-        let frames = lock(&self.state).as_ref().map_or(0, |state| u64::from(state.frames));
-        let held = self.frame_duration().unwrap_or_default() * frames;
-        (ours, held.max(ours))
-    }
-
-    /// Counts a finished frame; tells the pipeline if frames take much longer or shorter than said.
-    pub(super) fn record(&self, times: &Times) {
-        let measured = {
-            let mut stats = lock(&self.stats);
-            stats.record(times);
-            stats.latency()
-        };
-        let Some(measured) = measured.and_then(|m| gst::ClockTime::try_from(m).ok()) else {
-            return;
-        };
-        let mut said = lock(&self.latency);
-        if measured <= *said && 2 * measured >= *said {
-            return;
-        }
-        // A little more than measured, so that not every slow frame is news.
-        *said = measured + measured / 8;
-        gst::info!(CAT, imp = self, "latency is now {}", *said);
-        drop(said);
-        let message = gst::message::Latency::builder().src(&*self.obj()).build();
-        // Without a bus nobody wants to know.
-        let _ = self.obj().post_message(message);
-    }
-
-    /// Counts a frame that came too late, and tells the application.
-    pub(super) fn drop_late(&self, job: &FrameJob) {
-        let (processed, dropped) = {
-            let mut stats = lock(&self.stats);
-            stats.dropped += 1;
-            (stats.frames_out, stats.dropped)
-        };
-        gst::debug!(CAT, imp = self, "dropping {}, which is late", job.pts().display());
-        let message = gst::message::Qos::builder(true)
-            .running_time(job.running_time)
-            .stream_time(job.stream_time)
-            .timestamp(job.pts())
-            .duration(job.duration())
-            .values(self.qos.jitter(job.running_time), 1.0, 1_000_000)
-            .stats(
-                gst::format::Buffers::from_u64(processed),
-                gst::format::Buffers::from_u64(dropped),
-            )
-            .src(&*self.obj());
-        // Without a bus nobody wants to know.
-        let _ = self.obj().post_message(message.build());
-    }
-
-    fn stats(&self) -> gst::Structure {
-        let mut structure = gst::Structure::builder("mgdsam2matte-stats");
-        let engine = lock(&self.engine).clone();
-        if let Some(facts) = engine.and_then(|engine| engine.facts()) {
-            structure = structure
-                .field("model", facts.model)
-                .field("backend", facts.backend)
-                .field("precision", facts.precision);
-        }
-        let weights = lock(&self.settings).weights.clone();
-        lock(&self.stats).fill(structure.field("weights", weights)).build()
     }
 }
 

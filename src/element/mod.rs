@@ -22,6 +22,7 @@ mod job;
 mod log;
 mod negotiate;
 mod qos;
+mod report;
 mod settings;
 mod stats;
 mod stream;
