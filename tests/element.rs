@@ -235,13 +235,13 @@ fn interlaced_video_and_foreign_formats_are_refused() {
     let mut harness = harness(&Control::new());
     harness.set_sink_caps("video/x-raw".parse().unwrap());
     harness.play();
+    harness.push_event(gst::event::StreamStart::new("test"));
     let mut interlaced = caps("RGB", 16, 16);
     interlaced.make_mut().set("interlace-mode", "interleaved");
     let sinkpad = harness.element().unwrap().static_pad("sink").unwrap();
     for refused in [interlaced, caps("YUY2", 16, 16)] {
         assert!(!sinkpad.query_accept_caps(&refused), "{refused}");
-        harness.push_event(gst::event::StreamStart::new("test"));
-        assert!(!harness.push_event(gst::event::Caps::new(&refused)), "{refused}");
+        assert!(!sinkpad.send_event(gst::event::Caps::new(&refused)), "{refused}");
     }
     assert!(sinkpad.query_accept_caps(&caps("RGB", 16, 16)));
 }
@@ -301,7 +301,9 @@ fn properties_change_from_one_frame_to_the_next() {
     assert!(r.abs_diff(191) <= 2 && g.abs_diff(63) <= 2 && a == 255, "over red: {r} {g} {a}");
     element.set_property("interval", 2u32);
     let before = control.runs.load(SeqCst);
-    (3..7).for_each(|index| drop(pixel(index)));
+    for index in 3..7 {
+        pixel(index);
+    }
     assert_eq!(control.runs.load(SeqCst) - before, 2, "every second frame is inferred");
 }
 
@@ -313,7 +315,7 @@ fn wrong_settings_are_errors_before_anything_runs() {
         let bus = gst::Bus::new();
         element.set_bus(Some(&bus));
         element.set_property(property, value);
-        element.set_state(gst::State::Paused).unwrap_err();
+        assert!(element.set_state(gst::State::Paused).is_err(), "{property}={value}");
         let message = bus.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
         let gst::MessageView::Error(error) = message.as_ref().unwrap().view() else {
             panic!("{message:?}")
@@ -348,27 +350,4 @@ fn stats_tell_what_ran_and_how_long() {
         let p95 = stats.get::<f64>(format!("{stage}-ms-p95")).unwrap();
         assert!(0.0 < median && median <= p95, "{stage}: {median} {p95}");
     }
-}
-
-#[test]
-fn memory_does_not_grow_over_two_thousand_frames() {
-    let mut harness = harness(&Control::new());
-    let from = caps("NV12", 320, 180);
-    harness.set_caps(from.clone(), any_of("RGBA"));
-    let mut after_warm_up = 0;
-    for index in 0..2_200 {
-        harness.push(grey(&from, index, index as u8)).unwrap();
-        harness.pull().unwrap();
-        if index == 200 {
-            after_warm_up = resident_bytes();
-        }
-    }
-    // One leaked matte a frame would be 460 MB.
-    let grown = resident_bytes().saturating_sub(after_warm_up);
-    assert!(grown < 64 << 20, "{} MB more than after 200 frames", grown >> 20);
-}
-
-fn resident_bytes() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    4096 * statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap()
 }

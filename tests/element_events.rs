@@ -44,14 +44,16 @@ fn messages(element: &impl IsA<gst::Element>) -> Arc<Mutex<Vec<gst::Message>>> {
     let (bus, seen) = (gst::Bus::new(), Arc::new(Mutex::new(Vec::new())));
     let log = seen.clone();
     bus.set_sync_handler(move |_, message| {
-        log.lock().unwrap().push(message.clone());
+        if let Ok(mut log) = log.lock() {
+            log.push(message.clone());
+        }
         gst::BusSyncReply::Drop
     });
     element.set_bus(Some(&bus));
     seen
 }
 
-/// Names of events and `pts` of buffers, as they leave the src pad.
+/// Names of events and milliseconds of buffers, as they leave the src pad after the first segment.
 fn departures(element: &impl IsA<gst::Element>) -> Arc<Mutex<Vec<String>>> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = seen.clone();
@@ -62,7 +64,9 @@ fn departures(element: &impl IsA<gst::Element>) -> Arc<Mutex<Vec<String>>> {
             Some(gst::PadProbeData::Event(event)) => event.type_().name().to_string(),
             _ => return gst::PadProbeReturn::Ok,
         };
-        log.lock().unwrap().push(line);
+        if !["stream-start", "caps", "segment"].contains(&line.as_str()) {
+            log.lock().unwrap().push(line);
+        }
         gst::PadProbeReturn::Ok
     });
     seen

@@ -57,7 +57,7 @@ impl Engine {
             shared.give_back(opened.map(|opened| shared.unpack(opened)));
         };
         let thread = thread::Builder::new().name("matte-load".into()).spawn(work).map_err(|e| {
-            gst::error_msg!(gst::ResourceError::Failed, ["cannot start a thread: {e}"])
+            gst::error_msg!(gst::ResourceError::Failed, ("cannot start a thread: {e}"))
         })?;
         *engine.loader.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(engine)
@@ -140,7 +140,7 @@ fn open(
 fn warn(element: &glib::WeakRef<gst::Element>, warnings: &[String]) {
     let Some(element) = element.upgrade() else { return };
     for warning in warnings {
-        gst::element_warning!(element, gst::ResourceError::Settings, ["{warning}"]);
+        gst::element_warning!(element, gst::ResourceError::Settings, ("{warning}"));
     }
 }
 

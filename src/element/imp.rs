@@ -424,7 +424,7 @@ impl MgdSam2Matte {
                 gst::element_imp_error!(
                     self,
                     gst::StreamError::Failed,
-                    ["streaming stopped: {flow:?}"]
+                    ("streaming stopped: {flow:?}")
                 );
                 Err(flow)
             }

@@ -83,7 +83,7 @@ impl Job for FrameJob {
 
 /// Timestamps, flags, and every meta that does not speak of the memory it lies in.
 fn copy_metadata(from: &gst::BufferRef, to: &mut gst::Buffer) -> Result<(), gst::ErrorMessage> {
-    let failed = |_| gst::error_msg!(gst::CoreError::Failed, ["cannot copy a buffer's metadata"]);
+    let failed = |_| gst::error_msg!(gst::CoreError::Failed, ("cannot copy a buffer's metadata"));
     let to = to.make_mut();
     let flags = gst::BufferCopyFlags::TIMESTAMPS | gst::BufferCopyFlags::FLAGS;
     from.copy_into(to, flags, ..).map_err(failed)?;
@@ -121,7 +121,7 @@ fn laid_out<T: VideoFrameExt>(frame: &T) -> Result<PixelFormat, gst::ErrorMessag
 
 fn unusable(info: &VideoInfo, why: &str) -> gst::ErrorMessage {
     let (format, width, height) = (info.format(), info.width(), info.height());
-    gst::error_msg!(gst::StreamError::Format, ["a {format} {width}x{height} frame {why}"])
+    gst::error_msg!(gst::StreamError::Format, ("a {format} {width}x{height} frame {why}"))
 }
 
 /// The picture of a frame that is `laid_out`.

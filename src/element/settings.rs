@@ -138,7 +138,7 @@ fn weights(text: &str) -> Result<Weights, gst::ErrorMessage> {
         (_, Some(seed)) => seed.parse().map(Weights::Random).map_err(|_| {
             gst::error_msg!(
                 gst::ResourceError::Settings,
-                ["`weights`: expected a whole number after `random:`, found `{seed}`"]
+                ("`weights`: expected a whole number after `random:`, found `{seed}`")
             )
         }),
         (path, None) => Ok(Weights::Checkpoint(path.into())),
@@ -150,8 +150,8 @@ fn background(text: &str) -> Result<Option<[u8; 3]>, gst::ErrorMessage> {
     let wrong = || {
         gst::error_msg!(
             gst::ResourceError::Settings,
-            ["`background`: expected none, black, white, gray, red, green, blue or 0xRRGGBB, \
-              found `{text}`"]
+            ("`background`: expected none, black, white, gray, red, green, blue or 0xRRGGBB, \
+              found `{text}`")
         )
     };
     let rgb = match text {

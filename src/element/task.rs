@@ -112,7 +112,7 @@ fn start(
             gst::element_imp_error!(
                 element,
                 gst::LibraryError::Init,
-                ["cannot open the engine: {reason}"]
+                ("cannot open the engine: {reason}")
             );
             // For the stream after the next flush, which shall not wait for ever.
             engine.give_back(Err(reason));
@@ -122,6 +122,6 @@ fn start(
 }
 
 fn fail(element: &MgdSam2Matte, reason: &str) -> gst::FlowError {
-    gst::element_imp_error!(element, gst::StreamError::Failed, ["cannot matte: {reason}"]);
+    gst::element_imp_error!(element, gst::StreamError::Failed, ("cannot matte: {reason}"));
     gst::FlowError::Error
 }
