@@ -76,9 +76,10 @@ fn storm(seed: u64) {
             storm.settle();
         }
     }
+    // NULL empties the bus.
     let bus = storm.pipeline.bus().unwrap();
+    let error = bus.pop_filtered(&[gst::MessageType::Error]);
     storm.pipeline.set_state(gst::State::Null).unwrap();
-    let error = bus.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]);
     assert!(error.is_none(), "seed {seed}: {error:?}");
 }
 
@@ -121,7 +122,11 @@ fn nothing_leaks_in_a_storm() {
         .unwrap();
     assert!(status.success(), "{status}");
     let report = std::fs::read_to_string(log.path()).unwrap();
-    let leaked: Vec<_> = report.lines().filter(|line| line.contains("object-alive")).collect();
+    // The tracer first tells the format of its reports.
+    let (formats, leaked): (Vec<_>, Vec<_>) = report
+        .lines()
+        .filter(|line| line.contains("object-alive"))
+        .partition(|line| line.contains("format"));
+    assert!(!formats.is_empty(), "the tracer did not run: {report}");
     assert!(leaked.is_empty(), "{leaked:#?}");
-    assert!(report.contains("GST_TRACER"), "the tracer did not run: {report}");
 }
