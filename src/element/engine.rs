@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// What opens engines: [`crate::engines::open`], or a caller's own.
+/// What opens engines: [`crate::engines::open()`], or a caller's own.
 pub type Opener =
     dyn Fn(&Request, &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> + Send + Sync;
 

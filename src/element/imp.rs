@@ -16,13 +16,15 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use std::sync::{Arc, LazyLock, Mutex};
 
+type Segment = gst::FormattedSegment<gst::ClockTime>;
+
 /// From the src pad's activation to its deactivation.
 pub(super) struct State {
     stream: Arc<Stream>,
     engine: Arc<Engine>,
     pub(super) frames: u32,
     pub(super) video: Option<Video>,
-    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    segment: Option<Segment>,
     /// The next frame does not continue the one before.
     is_first: bool,
 }
@@ -186,7 +188,7 @@ impl ElementImpl for MgdSam2Matte {
                  A420, AYUV), the matte alone (GRAY8), or the frame over a plain background. \
                  decodebin ! videoconvert ! mgdsam2matte ! videoconvert ! video/x-raw,format=BGRA \
                  ! avenc_ffv1 ! matroskamux keeps the alpha in a file",
-                env!("CARGO_PKG_REPOSITORY"),
+                concat!("the developers of ", env!("CARGO_PKG_NAME")),
             )
         });
         Some(&METADATA)
@@ -308,7 +310,7 @@ impl MgdSam2Matte {
 
     /// One frame: mapped here, matted and pushed elsewhere.
     fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        gst::log!(CAT, imp = self, "taking {buffer:?}");
+        gst::debug!(CAT, imp = self, "taking {}", buffer.pts().display());
         lock(&self.stats).frames_in += 1;
         if self.srcpad.check_reconfigure() || !self.is_negotiated() {
             let caps = self.sinkpad.current_caps().ok_or(gst::FlowError::NotNegotiated)?;
@@ -341,10 +343,7 @@ impl MgdSam2Matte {
         lock(&self.state).as_ref().is_some_and(|state| state.video.is_some())
     }
 
-    #[allow(clippy::type_complexity)]
-    fn for_next_frame(
-        &self,
-    ) -> Result<(Video, Option<gst::FormattedSegment<gst::ClockTime>>, bool), gst::FlowError> {
+    fn for_next_frame(&self) -> Result<(Video, Option<Segment>, bool), gst::FlowError> {
         let mut state = lock(&self.state);
         let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
         let video = state.video.clone().ok_or(gst::FlowError::NotNegotiated)?;

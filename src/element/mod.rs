@@ -53,7 +53,7 @@ glib::wrapper! {
 }
 
 impl MgdSam2Matte {
-    /// Opens engines in another way than [`crate::engines::open`] from the next READY to PAUSED
+    /// Opens engines in another way than [`crate::engines::open()`] from the next READY to PAUSED
     /// on, for applications that build their own.
     pub fn set_opener(
         &self,

@@ -31,6 +31,10 @@ impl Video {
         if srcpad.current_caps().as_ref() != Some(&caps) {
             srcpad.push_event(gst::event::Caps::new(&caps));
         }
+        // A flush may have come in between.
+        if srcpad.current_caps().as_ref() != Some(&caps) {
+            return Err(gst::loggable_error!(CAT, "downstream did not take {caps}"));
+        }
         let pool = allocate(srcpad, &caps, &output, frames)?;
         Ok(Self { input, output, caps, pool })
     }

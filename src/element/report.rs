@@ -56,7 +56,7 @@ impl MgdSam2Matte {
             (stats.frames_out, stats.dropped)
         };
         gst::debug!(CAT, imp = self, "dropping {}, which is late", job.pts().display());
-        let message = gst::message::Qos::builder(true)
+        let message = gst::message::Qos::builder(false)
             .running_time(job.running_time)
             .stream_time(job.stream_time)
             .timestamp(job.pts())
