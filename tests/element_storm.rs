@@ -26,6 +26,8 @@ impl Storm {
         let make = |name: &str| gst::ElementFactory::make(name).build().unwrap();
         let (source, filter, sink) = (make("videotestsrc"), make("capsfilter"), make("fakesink"));
         sink.set_property("sync", false);
+        // At once, the filter may refuse what the source agreed on a moment before.
+        filter.set_property_from_str("caps-change-mode", "delayed");
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([&source, &filter, &element, &sink]).unwrap();
         gst::Element::link_many([&source, &filter, &element, &sink]).unwrap();
