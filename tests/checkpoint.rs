@@ -32,6 +32,7 @@ fn every_container_nesting_and_float_type_reads_the_same() {
         "nested_state_dict.pt",
         "nested_legacy.pth",
         "wrapped.pt",
+        "stem_of_21_characters.pt",
     ] {
         let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
         let keys: Vec<&str> = checkpoint.keys().collect();

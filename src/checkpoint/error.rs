@@ -80,12 +80,6 @@ pub enum FormatError {
         /// The file's length.
         found: u64,
     },
-    /// Two tensors have one key.
-    #[error("tensor `{key}`: expected one, found two")]
-    DuplicateKey {
-        /// The key.
-        key: String,
-    },
     /// Different nestings of a pickle's dictionaries give the same key.
     #[error("expected {expected} tensors of different keys, found {found}")]
     AmbiguousKeys {

@@ -13,6 +13,7 @@ mod pytorch;
 mod random;
 mod safetensors;
 mod tensor;
+mod zip64;
 
 pub use error::{CheckpointError, FormatError};
 pub use mismatch::{Mismatch, Mismatches};

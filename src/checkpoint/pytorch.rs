@@ -1,7 +1,7 @@
 //! PyTorch checkpoints, zip and legacy. What the reader would take on trust is looked at first.
-use super::FormatError;
 use super::pickle::Scanner;
 use super::tensor::{Dtype, Tensor};
+use super::{FormatError, zip64};
 use pytorch_reader::{DType as FileDtype, PickleValue, PytorchReader};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,6 +14,17 @@ const NESTED_UNDER: [&str; 2] = ["model", "state_dict"];
 
 /// A zip archive: `*/data.pkl`, and each storage an entry.
 pub(super) fn open_zip(path: &Path, file: &File) -> Result<BTreeMap<String, Tensor>, FormatError> {
+    if let Some(copy) = zip64::readable_copy(file)? {
+        // The reader keeps the copy open, so that its name may go.
+        scan_zip(copy.as_file())?;
+        return tensors(copy.path());
+    }
+    scan_zip(file)?;
+    tensors(path)
+}
+
+fn scan_zip(mut file: &File) -> Result<(), FormatError> {
+    file.rewind()?;
     let mut archive = ZipArchive::new(BufReader::new(file))?;
     let mut scanner = Scanner::new();
     for index in 0..archive.len() {
@@ -26,7 +37,7 @@ pub(super) fn open_zip(path: &Path, file: &File) -> Result<BTreeMap<String, Tens
             scanner.scan(&mut BufReader::new(entry))?;
         }
     }
-    tensors(path)
+    Ok(())
 }
 
 /// Five pickles (magic, protocol, system, the object, storage keys), then the storages.

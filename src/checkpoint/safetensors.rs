@@ -12,8 +12,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes of the header; that of the large model has 200 kB.
-const MAX_HEADER: u64 = 8 << 20;
+/// Bytes of the header, each of which may become 25 while it is parsed. That of a large model
+/// has 200 kB.
+const MAX_HEADER: u64 = 2 << 20;
 
 pub(super) fn open(file: File) -> Result<BTreeMap<String, Tensor>, FormatError> {
     let header = read_header(&file)?;

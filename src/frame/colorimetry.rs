@@ -74,14 +74,11 @@ impl Affine {
 
     /// First `self`, then `next`, with no clipping in between.
     pub(super) fn then(&self, next: &Self) -> Self {
-        let mut m = [[0.0; 3]; 3];
-        let mut k = next.k;
-        for i in 0..3 {
-            for j in 0..3 {
-                m[i][j] = (0..3).map(|n| next.m[i][n] * self.m[n][j]).sum();
-                k[i] += next.m[i][j] * self.k[j];
-            }
-        }
+        let m = next.m.map(|row| {
+            [0, 1, 2].map(|j| row.iter().zip(&self.m).map(|(w, from)| w * from[j]).sum())
+        });
+        let k = [0, 1, 2]
+            .map(|i| next.k[i] + next.m[i].iter().zip(&self.k).map(|(w, k)| w * k).sum::<f64>());
         Self { m, k }
     }
 

@@ -2,6 +2,7 @@
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
+use super::convert::{convert_pixels, convert_row, interleave, luma_row, scale_row};
 use super::refine::{Coefficients, round_to_byte};
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
 use super::upsample::{Lerp, Upsample};
@@ -43,6 +44,8 @@ struct Plan {
     /// Colours are drawn towards this as alpha falls.
     anchor: Option<[u8; 3]>,
     opaque: bool,
+    /// Where in a packed pixel the three colours and alpha lie, in bits from its first byte.
+    shifts: [u32; 4],
     /// 4:2:0 chroma goes to 4:2:0 chroma: bytes of the target from samples of the source.
     chroma_to_chroma: Option<Affine>,
     with_chroma: bool,
@@ -109,24 +112,19 @@ impl Composite {
     }
 
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
+        let pixels = target.row_mut(0, y, 4 * self.alpha.len());
+        let Some(anchor) = plan.anchor else {
+            let (samples, to_target) = (&self.source.samples, &plan.to_target);
+            return convert_pixels(samples, to_target, &self.alpha, plan.shifts, pixels);
+        };
         for (i, row) in self.colour.iter_mut().enumerate() {
             convert_row(&self.source.samples, plan.to_target.output(i), row);
-            if let Some(anchor) = plan.anchor {
-                blend_row(row, &self.alpha, anchor[i]);
-            }
+            blend_row(row, &self.alpha, anchor[i]);
         }
         if plan.opaque {
             self.alpha.fill(255);
         }
-        let [c0, c1, c2] = &self.colour;
-        let rows = match target.format {
-            PixelFormat::Rgba => [c0, c1, c2, &self.alpha],
-            PixelFormat::Bgra => [c2, c1, c0, &self.alpha],
-            PixelFormat::Abgr => [&self.alpha, c2, c1, c0],
-            // ARGB and AYUV.
-            _ => [&self.alpha, c0, c1, c2],
-        };
-        interleave(rows, target.row_mut(0, y, 4 * self.alpha.len()));
+        interleave(&self.colour, &self.alpha, plan.shifts, pixels);
     }
 
     fn write_a420(&mut self, frame: &FrameView, plan: &Plan, y: usize, target: &mut FrameViewMut) {
@@ -214,6 +212,7 @@ impl Plan {
             to_luma,
             anchor: anchor.map(in_target),
             opaque: matches!(output, Output::Over(_)),
+            shifts: shifts(target.format),
             with_chroma: to_luma.0[1..] != [0.0; 2]
                 || (target.format != PixelFormat::Gray8 && chroma_to_chroma.is_none()),
             chroma_to_chroma,
@@ -251,54 +250,13 @@ fn alpha_with_slope(slope: Lerp, offset: Lerp, luma: &[f32], alpha: &mut [u8]) {
     }
 }
 
-/// Luma is clamped as the colours are that the model saw.
-fn luma_row(samples: &[Vec<u16>; 3], (weights, k): ([f32; 3], f32), luma: &mut [f32]) {
-    let [s0, s1, s2] = samples;
-    if weights[1..] == [0.0; 2] {
-        for (luma, &s0) in luma.iter_mut().zip(s0) {
-            *luma = (f32::from(s0) * weights[0] + k).clamp(0.0, 1.0);
-        }
-        return;
-    }
-    for (((luma, &s0), &s1), &s2) in luma.iter_mut().zip(s0).zip(s1).zip(s2) {
-        *luma = weighted([s0, s1, s2], weights, k).clamp(0.0, 1.0);
-    }
-}
-
-/// One output of an [`Affine`], as bytes.
-fn convert_row(samples: &[Vec<u16>; 3], (weights, k): ([f32; 3], f32), bytes: &mut [u8]) {
-    let used: Vec<usize> = (0..3).filter(|&i| weights[i] != 0.0).collect();
-    if let [i] = used[..] {
-        return scale_row(&samples[i], weights[i], k, bytes);
-    }
-    let [s0, s1, s2] = samples;
-    for (((byte, &s0), &s1), &s2) in bytes.iter_mut().zip(s0).zip(s1).zip(s2) {
-        *byte = round_to_byte(weighted([s0, s1, s2], weights, k));
-    }
-}
-
-/// `samples * weight + k`, as bytes.
-fn scale_row(samples: &[u16], weight: f32, k: f32, bytes: &mut [u8]) {
-    if (weight, k) == (1.0, 0.0) {
-        bytes.iter_mut().zip(samples).for_each(|(byte, &sample)| *byte = sample as u8);
-        return;
-    }
-    for (byte, &sample) in bytes.iter_mut().zip(samples) {
-        *byte = round_to_byte(f32::from(sample) * weight + k);
-    }
-}
-
-#[inline(always)]
-fn weighted(samples: [u16; 3], weights: [f32; 3], k: f32) -> f32 {
-    let [s0, s1, s2] = samples.map(f32::from);
-    s0 * weights[0] + s1 * weights[1] + s2 * weights[2] + k
-}
-
-/// The first row's bytes first.
-fn interleave(rows: [&Vec<u8>; 4], pixels: &mut [u8]) {
-    let [b0, b1, b2, b3] = rows;
-    let bytes = b0.iter().zip(b1).zip(b2.iter().zip(b3));
-    for (pixel, ((&b0, &b1), (&b2, &b3))) in pixels.as_chunks_mut::<4>().0.iter_mut().zip(bytes) {
-        *pixel = [b0, b1, b2, b3];
+/// Of the three colours and alpha in a packed pixel, in bits from its first byte.
+fn shifts(format: PixelFormat) -> [u32; 4] {
+    match format {
+        PixelFormat::Rgba => [0, 8, 16, 24],
+        PixelFormat::Bgra => [16, 8, 0, 24],
+        PixelFormat::Abgr => [24, 16, 8, 0],
+        // ARGB and AYUV; the others are not packed.
+        _ => [8, 16, 24, 0],
     }
 }

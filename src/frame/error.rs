@@ -36,7 +36,4 @@ pub enum FrameError {
     /// [`Coefficients`](super::refine::Coefficients) that nothing was fitted to.
     #[error("coefficients: expected a fitted matte, found none")]
     NotFitted,
-    /// The resizer refused the picture.
-    #[error("resizing the frame: {0}")]
-    Resize(String),
 }

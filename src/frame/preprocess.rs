@@ -1,21 +1,20 @@
 //! Pixels to the square RGB picture that the model sees.
 use super::colorimetry::Affine;
 use super::refine::round_to_byte;
+use super::resize::{Pixels, Resize};
 use super::source_rows::check_input;
 use super::{FrameError, FrameView, Matrix, PixelFormat};
-use fast_image_resize::images::{CroppedImage, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 /// Squashes frames to a square, whatever their shape, as Pillow's `resize((side, side), BILINEAR)`
 /// does: antialiased, in 8 bits, within 1/255 of it for RGB frames.
 ///
 /// Y'CbCr planes are squashed first and become RGB at the square's size, so that a large frame is
 /// read only once; 4:2:0 chroma is taken to lie amid its four pixels. P010 is squashed in 8 bits.
-/// Scratch is kept from frame to frame, but for the resizer's tables of a few kilobytes.
+/// Scratch is kept from frame to frame.
 #[derive(Debug)]
 pub struct Squash {
     side: usize,
-    resizer: Resizer,
+    resize: Resize,
     /// Squashed planes, in the frame's own layout.
     squashed: [Vec<u8>; 3],
     /// A plane whose layout the resizer cannot read in place.
@@ -25,7 +24,7 @@ pub struct Squash {
 impl Squash {
     /// To `side` by `side` pixels.
     pub fn new(side: usize) -> Self {
-        Self { side, resizer: Resizer::new(), squashed: Default::default(), packed: Vec::new() }
+        Self { side, resize: Resize::default(), squashed: Default::default(), packed: Vec::new() }
     }
 
     /// `image` (side, side, 3) becomes `frame` in RGB; an alpha in `frame` is ignored.
@@ -36,7 +35,7 @@ impl Squash {
             return Err(FrameError::Elements { name: "image", expected, found: image.len() });
         }
         for plane in 0..frame.format.plane_count() {
-            self.squash_plane(frame, plane)?;
+            self.squash_plane(frame, plane);
         }
         let [first, second, third] = &self.squashed;
         match frame.format {
@@ -53,16 +52,14 @@ impl Squash {
         Ok(())
     }
 
-    fn squash_plane(&mut self, frame: &FrameView, plane: usize) -> Result<(), FrameError> {
+    fn squash_plane(&mut self, frame: &FrameView, plane: usize) {
         let (width, height) = (frame.width, frame.height);
-        let pixel_type = pixel_type(frame.format, plane);
-        let pixel_bytes = pixel_type.size();
-        // Of chroma's rounded-up size, only what lies under the frame counts.
-        let halves = if plane > 0 { 2.0 } else { 1.0 };
-        let (columns, rows) = match plane {
-            0 => (width, height),
-            _ => (width.div_ceil(2), height.div_ceil(2)),
+        let pixel_bytes = match (frame.format, plane) {
+            (PixelFormat::Nv12 | PixelFormat::P010Le, 1) => 2,
+            _ => frame.format.packed_pixel_bytes(),
         };
+        let shrink = if plane > 0 { 2 } else { 1 };
+        let (columns, rows) = (width.div_ceil(shrink), height.div_ceil(shrink));
         let stride = frame.planes[plane].stride;
         let in_place = stride.is_multiple_of(pixel_bytes) && frame.format != PixelFormat::P010Le;
         let whole = frame.planes[plane].bytes.get(..stride * rows).filter(|_| in_place);
@@ -73,32 +70,10 @@ impl Squash {
                 (&self.packed[..], columns)
             }
         };
-        let resize_error = |e: &dyn std::fmt::Display| FrameError::Resize(e.to_string());
-        let source = ImageRef::new(pitch as u32, rows as u32, bytes, pixel_type)
-            .map_err(|e| resize_error(&e))?;
-        let source = CroppedImage::new(&source, 0, 0, columns as u32, rows as u32)
-            .map_err(|e| resize_error(&e))?;
-        let squashed = &mut self.squashed[plane];
-        squashed.resize(self.side * self.side * pixel_bytes, 0);
-        let mut squashed =
-            Image::from_slice_u8(self.side as u32, self.side as u32, squashed, pixel_type)
-                .map_err(|e| resize_error(&e))?;
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(0.0, 0.0, width as f64 / halves, height as f64 / halves)
-            .use_alpha(false);
-        self.resizer.resize(&source, &mut squashed, &options).map_err(|e| resize_error(&e))
-    }
-}
-
-fn pixel_type(format: PixelFormat, plane: usize) -> PixelType {
-    match (format, plane) {
-        (PixelFormat::Nv12 | PixelFormat::P010Le, 1) => PixelType::U8x2,
-        _ => match format.packed_pixel_bytes() {
-            4 => PixelType::U8x4,
-            3 => PixelType::U8x3,
-            _ => PixelType::U8,
-        },
+        // Of chroma's rounded-up size, only what lies under the frame counts.
+        let covered = (width as f64 / shrink as f64, height as f64 / shrink as f64);
+        let pixels = Pixels { bytes, pixel_bytes, pitch, columns, rows, covered };
+        self.resize.run(pixels, self.side, &mut self.squashed[plane]);
     }
 }
 

@@ -2,7 +2,7 @@
 use super::FrameError;
 use super::sigmoid::sigmoid_row;
 use super::upsample::Upsample;
-use super::window::Windows;
+use super::window::{ONE, Windows};
 
 /// How alpha is brought to the frame's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,8 +54,9 @@ pub struct Refine {
     windows: Windows,
     /// (side, side) of the picture's luma, 0..=65280.
     luma: Vec<u16>,
-    luma_row: Vec<u8>,
-    alpha_row: Vec<u8>,
+    /// As [`Windows`] takes them.
+    luma_row: Vec<u16>,
+    alpha_row: Vec<u16>,
     upsample: Upsample,
 }
 
@@ -105,10 +106,12 @@ impl Refine {
         for (y, ((logits, image), (luma, alpha))) in rows.zip(outs).enumerate() {
             sigmoid_row(logits, alpha);
             luma_row(image, luma);
-            for (byte, &luma) in self.luma_row.iter_mut().zip(luma.iter()) {
-                *byte = (luma >> 8) as u8;
+            for (step, &luma) in self.luma_row.iter_mut().zip(luma.iter()) {
+                *step = luma >> 4;
             }
-            round_to_bytes(alpha, 255.0, &mut self.alpha_row);
+            for (step, &alpha) in self.alpha_row.iter_mut().zip(alpha.iter()) {
+                *step = round_to_bits(alpha * f32::from(ONE)) as u16;
+            }
             self.windows.add_row(y, &self.luma_row, &self.alpha_row);
         }
         coefficients.grid = self.windows.grid();
@@ -133,7 +136,7 @@ impl Refine {
     }
 }
 
-/// What 1.0 is in [`luma_row`].
+/// What 1.0 is in [`luma_row`]: 16 times [`ONE`].
 const LUMA_ONE: f32 = 65280.0;
 
 /// BT.709's luma of RGB pixels, in 0..=65280.
@@ -146,19 +149,18 @@ fn luma_row(image: &[u8], luma: &mut [u16]) {
     }
 }
 
-/// `values * scale`, to the nearest in 0..=255; not-a-number is 0.
-pub(super) fn round_to_bytes(values: &[f32], scale: f32, bytes: &mut [u8]) {
-    for (byte, &value) in bytes.iter_mut().zip(values) {
-        *byte = round_to_byte(value * scale);
-    }
-}
-
 /// To the nearest in 0..=255, halves to even; not-a-number is 0.
 #[inline(always)]
 pub(super) fn round_to_byte(value: f32) -> u8 {
-    // 1.5 * 2^23: the sum's last bits are the whole number. Plain `as` is several times slower
+    round_to_bits(value.clamp(0.0, 255.0)) as u8
+}
+
+/// The nearest whole number of 0..2^22 in the low bits, halves to even; those of not-a-number are 0.
+#[inline(always)]
+fn round_to_bits(value: f32) -> u32 {
+    // 1.5 * 2^23: what is left of the sum are the whole bits. Plain `as` is several times slower
     // in vectors, for it saturates at both ends of i32 first.
-    (value.clamp(0.0, 255.0) + 12_582_912.0).to_bits() as u8
+    (value + 12_582_912.0).to_bits()
 }
 
 fn check_elements(name: &'static str, expected: usize, found: usize) -> Result<(), FrameError> {

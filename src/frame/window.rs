@@ -4,6 +4,9 @@
 /// that noise does not reach alpha.
 const EPS: f32 = 1e-3;
 
+/// What 1.0 is in the sums: twelve bits, of which 144 squares fit 32.
+pub(super) const ONE: u16 = 4080;
+
 /// Windows are `2 * RADIUS + 1` cells wide, and so is the mean over slopes.
 const RADIUS: usize = 1;
 
@@ -41,8 +44,8 @@ impl Windows {
         self.side / self.cell
     }
 
-    /// Row `y` of the plane, in order from 0; `luma` and `alpha` in 0..=255.
-    pub(super) fn add_row(&mut self, y: usize, luma: &[u8], alpha: &[u8]) {
+    /// Row `y` of the plane, in order from 0; `luma` and `alpha` in 0..=[`ONE`].
+    pub(super) fn add_row(&mut self, y: usize, luma: &[u16], alpha: &[u16]) {
         if y.is_multiple_of(self.cell) {
             self.columns.iter_mut().for_each(|sums| sums.fill(0));
         }
@@ -88,25 +91,25 @@ impl Windows {
 }
 
 /// Luma, alpha, luma squared, luma times alpha.
-fn add_to_columns(columns: &mut [Vec<u32>; 4], luma: &[u8], alpha: &[u8]) {
+fn add_to_columns(columns: &mut [Vec<u32>; 4], luma: &[u16], alpha: &[u16]) {
     let [lumas, alphas, squares, products] = columns;
     let sums = lumas.iter_mut().zip(alphas).zip(squares.iter_mut().zip(products));
     for (((l, a), (ll, la)), (&luma, &alpha)) in sums.zip(luma.iter().zip(alpha)) {
-        // 255 * 255 fits 16 bits, which are multiplied faster than 32.
-        let (luma, alpha) = (u16::from(luma), u16::from(alpha));
-        *l += u32::from(luma);
-        *a += u32::from(alpha);
-        *ll += u32::from(luma * luma);
-        *la += u32::from(luma * alpha);
+        let (luma, alpha) = (u32::from(luma), u32::from(alpha));
+        *l += luma;
+        *a += alpha;
+        *ll += luma * luma;
+        *la += luma * alpha;
     }
 }
 
-/// Of the sums over `pixels` (at most 144, so that nothing overflows).
-fn slope([luma, alpha, squares, products]: [u32; 4], pixels: u32) -> f32 {
-    // Both times (255 * pixels)^2.
-    let covariance = (pixels * products) as i32 - (luma * alpha) as i32;
-    let variance = (pixels * squares) as i32 - (luma * luma) as i32;
-    let unit = 255.0 * pixels as f32;
+/// Of the sums over `pixels`.
+fn slope(sums: [u32; 4], pixels: u32) -> f32 {
+    let [luma, alpha, squares, products] = sums.map(i64::from);
+    // Both times (ONE * pixels)^2.
+    let covariance = i64::from(pixels) * products - luma * alpha;
+    let variance = i64::from(pixels) * squares - luma * luma;
+    let unit = f32::from(ONE) * pixels as f32;
     covariance as f32 / (variance as f32 + EPS * unit * unit)
 }
 

@@ -39,16 +39,16 @@ pub fn memory_attention<'c>(
         let norm = |name, x: &Tensor<'c>| layer_norm(&s.at(name), x, EPSILON);
         let y = norm("norm1", &x);
         let y = rope.attention(&s.at("self_attn"), [&y, &y, &y], 1, None);
-        s.tap("self_attn", &y);
+        s.tap(&format!("layer.{i}.self_attn"), &y);
         x = x.add(&y);
         let y = norm("norm2", &x);
         let (frames, mask) = (input.frames, input.key_mask.as_ref());
         let y = rope.attention(&s.at("cross_attn_image"), [&y, &keys, memory], frames, mask);
-        s.tap("cross_attn", &y);
+        s.tap(&format!("layer.{i}.cross_attn"), &y);
         x = x.add(&y);
         let y = linear(&s.at("linear1"), &norm("norm3", &x), feed_forward).relu();
         x = x.add(&linear(&s.at("linear2"), &y, c));
-        s.tap("out", &x);
+        s.tap(&format!("layer.{i}"), &x);
     }
     layer_norm(&s.at("norm"), &x, EPSILON)
 }
@@ -102,6 +102,8 @@ impl Rope {
         let (real, imaginary) = (x.slice(3, 0..c / 2), x.slice(3, c / 2..c));
         let [cos, sin] = self.table(s);
         let [cos, sin] = [&cos, &sin].map(|table| s.value(table));
+        s.tap("rope.cos", &cos);
+        s.tap("rope.sin", &sin);
         let turned_real = real.mul(&cos).sub(&imaginary.mul(&sin));
         let turned_imaginary = real.mul(&sin).add(&imaginary.mul(&cos));
         Tensor::concat(&[&turned_real, &turned_imaginary], 3).reshape(&[n, length, c])

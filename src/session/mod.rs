@@ -1,4 +1,8 @@
 //! Which engine runs when.
+mod mask_selection;
+
+pub use mask_selection::MaskSelection;
+
 use crate::backend::{BackendError, Engine, Tensor};
 use crate::signature;
 

@@ -48,6 +48,9 @@ class Exploit:
 def good():
     tensors = state_dict()
     torch.save(tensors, HERE / "zip.pt")
+    # The archive's folder bears the file's name: 21 letters make a directory entry as long as
+    # the zip64 records that follow the directory, which a zip reader may stumble over.
+    torch.save(tensors, HERE / "stem_of_21_characters.pt")
     torch.save(tensors, HERE / "legacy.pth", _use_new_zipfile_serialization=False)
     torch.save(tensors, HERE / "protocol4.pt", pickle_protocol=4)
     torch.save(state_dict(torch.float16), HERE / "f16.pt")

@@ -1,0 +1,116 @@
+//! `cargo bench --bench frame`: milliseconds a frame of everything that is not the engine.
+use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::preprocess::Squash;
+use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
+use gstmgdsam2::frame::{
+    Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat, Plane, PlaneMut,
+};
+use std::time::Instant;
+
+const SIZES: [(&str, usize, usize); 4] =
+    [("720p", 1280, 720), ("1080p", 1920, 1080), ("4K", 3840, 2160), ("8K", 7680, 4320)];
+const FRAMES: usize = 21;
+
+fn main() -> Result<(), FrameError> {
+    println!("median ms a frame of {FRAMES}, one core, NV12 in");
+    for side in [1024, 384] {
+        println!("\nside {side:<7}      squash     fit  composite   total  of 1080p");
+        for target in [PixelFormat::Rgba, PixelFormat::A420] {
+            table(side, target)?;
+        }
+    }
+    Ok(())
+}
+
+fn table(side: usize, target: PixelFormat) -> Result<(), FrameError> {
+    // Sizes take turns, so that a busy moment of the machine meets all of them.
+    let mut benches: Vec<Bench> =
+        SIZES.iter().map(|&(_, w, h)| Bench::new(side, target, w, h)).collect();
+    let mut times = vec![Vec::new(); SIZES.len()];
+    for _ in 0..FRAMES {
+        for (bench, times) in benches.iter_mut().zip(&mut times) {
+            times.push(bench.frame()?);
+        }
+    }
+    let medians: Vec<[f64; 4]> = times.iter().map(|times| median(times)).collect();
+    for ((name, ..), [squash, fit, composite, total]) in SIZES.iter().zip(&medians) {
+        let format = format!("{target:?}");
+        let ratio = total / medians[1][3];
+        println!(
+            "{name:<7}{format:<8} {squash:>10.2} {fit:>7.2} {composite:>10.2} {total:>7.2} {ratio:>8.2}x"
+        );
+    }
+    Ok(())
+}
+
+/// One size's buffers.
+struct Bench {
+    width: usize,
+    height: usize,
+    source: Vec<u8>,
+    target: PixelFormat,
+    out: Vec<Vec<u8>>,
+    image: Vec<u8>,
+    logits: Vec<f32>,
+    squash: Squash,
+    refine: Refine,
+    coefficients: Coefficients,
+    composite: Composite,
+}
+
+const BT709: Colorimetry = Colorimetry { matrix: Matrix::Bt709, full_range: false };
+
+impl Bench {
+    fn new(side: usize, target: PixelFormat, width: usize, height: usize) -> Self {
+        let wave = |i: usize, period: usize| ((i % period) as f32 / period as f32 * 13.0).sin();
+        let source = (0..width * height * 3 / 2).map(|i| (128.0 + 90.0 * wave(i, width)) as u8);
+        let logits = (0..side * side).map(|i| 9.0 * wave(i, side) * wave(i / side, side));
+        let plane = |p| target.plane_size(p, width, height).map_or(0, |(bytes, rows)| bytes * rows);
+        Self {
+            width,
+            height,
+            source: source.collect(),
+            target,
+            out: (0..target.plane_count()).map(|p| vec![0; plane(p)]).collect(),
+            image: vec![0; side * side * 3],
+            logits: logits.collect(),
+            squash: Squash::new(side),
+            refine: Refine::new(side),
+            coefficients: Coefficients::new(),
+            composite: Composite::new(),
+        }
+    }
+
+    /// Milliseconds: squash, fit, composite, all.
+    fn frame(&mut self) -> Result<[f64; 4], FrameError> {
+        let (width, height) = (self.width, self.height);
+        let (luma, chroma) = self.source.split_at(width * height);
+        let plane = |bytes| Plane { bytes, stride: width };
+        let planes = vec![plane(luma), plane(chroma)];
+        let frame =
+            FrameView { format: PixelFormat::Nv12, width, height, colorimetry: BT709, planes };
+        let strides = (0..).map(|p| self.target.plane_size(p, width, height).map_or(0, |s| s.0));
+        let planes = self.out.iter_mut().zip(strides);
+        let planes = planes.map(|(bytes, stride)| PlaneMut { bytes, stride }).collect();
+        let mut out =
+            FrameViewMut { format: self.target, width, height, colorimetry: BT709, planes };
+        let start = Instant::now();
+        self.squash.run(&frame, &mut self.image)?;
+        let squashed = start.elapsed();
+        let mode = RefineMode::GuidedFilter;
+        self.refine.fit(&self.image, &self.logits, mode, &mut self.coefficients)?;
+        let fitted = start.elapsed();
+        self.composite.run(&frame, &self.coefficients, Output::Straight, &mut out)?;
+        let all = start.elapsed();
+        Ok([squashed, fitted - squashed, all - fitted, all].map(|t| t.as_secs_f64() * 1e3))
+    }
+}
+
+/// Of each column.
+fn median(times: &[[f64; 4]]) -> [f64; 4] {
+    [0, 1, 2, 3].map(|column| {
+        let mut sorted: Vec<f64> = times.iter().map(|row| row[column]).collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted[sorted.len() / 2]
+    })
+}

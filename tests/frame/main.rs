@@ -1,0 +1,9 @@
+//! Pictures in, alpha and colours out, against slow references.
+#![allow(clippy::unwrap_used)]
+mod against_videoconvert;
+mod composite;
+mod damaged;
+mod pictures;
+mod reference;
+mod refine;
+mod squash;
