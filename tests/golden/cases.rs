@@ -107,12 +107,11 @@ fn mask_decoders(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
     for repeated in [false, true] {
         let mut case = Case::new(&f.weights);
         let s = case.scope();
-        let mut map = |case: &mut Case<'_>, name: &str| {
+        let [image, s0, s1] = ["image_embeddings", "high_res_s0", "high_res_s1"].map(|name| {
             let x = case.input(f, c, name);
-            if repeated { Tensor::concat(&vec![&x.slice(0, 1..2); n], 0) } else { x }
-        };
-        let image = map(&mut case, "image_embeddings");
-        let high_res = ["high_res_s0", "high_res_s1"].map(|name| map(&mut case, name));
+            // Where it is repeated, the first image serves every prompt.
+            if repeated { Tensor::concat(&vec![&x.slice(0, 0..1); n], 0) } else { x }
+        });
         let dense = case.input(f, c, "dense");
         let pe = case.input(f, c, "image_pe");
         let (h, w) = (pe.shape[2], pe.shape[3]);
@@ -120,7 +119,7 @@ fn mask_decoders(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
             image: layers::channels_last(&image.add(&dense)),
             image_pe: layers::channels_last(&pe).reshape(&[1, h * w, dim]),
             sparse: case.input(f, c, "sparse"),
-            high_res,
+            high_res: [s0, s1],
         };
         let y = mask_decoder(&s, &input, sizes);
         let prefix = if repeated { "repeat_image" } else { "multimask" };
