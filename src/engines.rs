@@ -65,10 +65,7 @@ pub struct Opened {
 }
 
 /// Builds or finds in the cache the engines of `request`, and opens them.
-pub fn open(
-    request: &Request,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Opened, EngineError> {
+pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
     let _ = (request, progress);
     todo!()
 }
