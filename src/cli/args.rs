@@ -90,7 +90,7 @@ pub struct MatteArgs {
     /// Frames per second of a folder of frames
     #[arg(long, value_name = "FPS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub framerate: u32,
-    /// Also write each frame's raw logits there, as .npy (a pass of its own)
+    /// Write the raw logits of each inference there, as 00000.npy, ...
     #[arg(long, value_name = "DIR")]
     pub dump: Option<PathBuf>,
     /// Write frame counts and times as JSON
@@ -104,7 +104,15 @@ pub struct ModelArgs {
     /// A recipe's name (see `mgdsam2 engine list`) or a recipe file
     #[arg(long, value_name = "RECIPE", default_value = "nano")]
     pub model: String,
-    /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors)
+    /// With which weights, for which backend.
+    #[command(flatten)]
+    pub weights: WeightArgs,
+}
+
+/// With which weights, run by what.
+#[derive(Debug, clap::Args)]
+pub struct WeightArgs {
+    /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
     /// Random weights: true speed, meaningless matte
@@ -149,15 +157,9 @@ pub enum EngineCommand {
     Build {
         /// A recipe's name or a recipe file
         recipe: String,
-        /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors)
-        #[arg(long, value_name = "CKPT")]
-        mgd: Option<PathBuf>,
-        /// Random weights: true speed, meaningless matte
-        #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
-        random_weights: Option<u64>,
-        /// What the engine computes in
-        #[arg(long, value_enum)]
-        precision: Option<Precision>,
+        /// With which weights, for which backend.
+        #[command(flatten)]
+        weights: WeightArgs,
         /// The cache to build into [default: the user's]
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,

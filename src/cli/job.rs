@@ -1,7 +1,8 @@
 //! What will run: every wish checked against the others and against the files, before any work.
-use super::args::{Backend, MatteArgs, ModelArgs, Precision};
+use super::args::{Backend, MatteArgs, ModelArgs, Precision, WeightArgs};
 use super::picture;
 use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 use gstmgdsam2::engines::{BackendChoice, Request, Weights};
 use gstmgdsam2::signature;
 use std::ffi::OsStr;
@@ -20,6 +21,10 @@ pub struct MatteJob {
     pub interval: u32,
     /// Frames per second of pictures.
     pub framerate: u32,
+    /// Where the logits go, if anywhere.
+    pub dump: Option<PathBuf>,
+    /// The element's properties that say which engine.
+    pub properties: Vec<(&'static str, String)>,
 }
 
 /// Where frames come from.
@@ -40,6 +45,8 @@ pub enum Sink {
     Folder(PathBuf),
     /// One PNG.
     Picture(PathBuf),
+    /// Only the logits are wanted.
+    Nowhere,
 }
 
 /// A container with its codec.
@@ -65,17 +72,25 @@ pub enum Content {
 }
 
 impl MatteJob {
-    /// The job that `typed` with `-o output` asks for.
-    pub fn new(typed: &MatteArgs, output: &Path) -> anyhow::Result<Self> {
+    /// The job that `typed` asks for.
+    pub fn new(typed: &MatteArgs) -> anyhow::Result<Self> {
         let source = Source::at(&typed.input)?;
         let content = match (typed.background, typed.alpha_only) {
             (Some(colour), _) => Content::Over(colour),
             (None, true) => Content::Alpha,
             (None, false) => Content::Cutout,
         };
-        let sink = Sink::at(output)?;
+        let sink = typed.output.as_deref().map_or(Ok(Sink::Nowhere), Sink::at)?;
         sink.check(content, &source)?;
-        Ok(Self { source, sink, content, interval: typed.interval, framerate: typed.framerate })
+        Ok(Self {
+            source,
+            sink,
+            content,
+            interval: typed.interval,
+            framerate: typed.framerate,
+            dump: typed.dump.clone(),
+            properties: properties(&typed.model)?,
+        })
     }
 }
 
@@ -132,42 +147,50 @@ impl Sink {
         }
         Ok(())
     }
-
-    /// The file or folder to be.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Clip(_, path) | Self::Folder(path) | Self::Picture(path) => path,
-        }
-    }
 }
 
-/// The engines that `typed` asks for, from the cache at `cache` or the user's.
-pub fn engine_request(typed: &ModelArgs, cache: Option<PathBuf>) -> anyhow::Result<Request> {
+/// The engines of `recipe` that `typed` asks for, from the cache at `cache` or the user's.
+pub fn engine_request(
+    recipe: &str,
+    typed: &WeightArgs,
+    cache: Option<PathBuf>,
+) -> anyhow::Result<Request> {
     let weights = match (&typed.mgd, typed.random_weights) {
         (Some(path), _) => Weights::Checkpoint(readable(path)?),
         (None, Some(seed)) => Weights::Random(seed),
         (None, None) => Weights::Recipe,
     };
-    Ok(Request {
-        model: typed.model.clone(),
-        weights,
-        backend: match typed.backend {
-            Backend::Auto => BackendChoice::Auto,
-            Backend::Openvino => BackendChoice::OpenVino,
-        },
-        precision: typed.precision.map(precision),
-        threads: typed.threads as usize,
-        cache,
-    })
-}
-
-/// What was typed, in the engines' own words.
-pub fn precision(typed: Precision) -> signature::Precision {
-    match typed {
+    let backend = match typed.backend {
+        Backend::Auto => BackendChoice::Auto,
+        Backend::Openvino => BackendChoice::OpenVino,
+    };
+    let precision = typed.precision.map(|precision| match precision {
         Precision::F32 => signature::Precision::F32,
         Precision::F16 => signature::Precision::F16,
         Precision::Bf16 => signature::Precision::Bf16,
-    }
+    });
+    let threads = typed.threads as usize;
+    Ok(Request { model: recipe.into(), weights, backend, precision, threads, cache })
+}
+
+/// The same wishes as properties of the element, by name.
+pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let ModelArgs { model, weights: typed } = typed;
+    let weights = match (&typed.mgd, typed.random_weights) {
+        (Some(path), _) => readable(path)?.to_str().context("a path in UTF-8")?.into(),
+        (None, Some(seed)) => format!("random:{seed}"),
+        (None, None) => String::new(),
+    };
+    let nick = |value: Option<clap::builder::PossibleValue>| {
+        value.map_or("auto".into(), |value| value.get_name().to_owned())
+    };
+    Ok(vec![
+        ("model", model.clone()),
+        ("weights", weights),
+        ("backend", nick(typed.backend.to_possible_value())),
+        ("precision", nick(typed.precision.and_then(|p| p.to_possible_value()))),
+        ("threads", typed.threads.to_string()),
+    ])
 }
 
 fn readable(path: &Path) -> anyhow::Result<PathBuf> {

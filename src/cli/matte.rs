@@ -1,36 +1,28 @@
 //! `mgdsam2 matte`: one clip through one pipeline.
 use super::Outcome;
-use super::args::{MatteArgs, ModelArgs};
+use super::args::MatteArgs;
 use super::drive::Running;
-use super::dump;
+use super::dump::Dump;
 use super::feed;
 use super::job::{Container, Content, MatteJob, Sink, Source};
 use super::output::Output;
 use super::progress::{self, Bars};
 use super::stats;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use gst::prelude::*;
+use gstmgdsam2::element::MgdSam2Matte;
 use indicatif::ProgressBar;
 use std::time::Instant;
 
-/// Mattes, dumps, or both.
+/// Mattes.
 pub fn run(typed: &MatteArgs, bars: &Bars) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::Complete;
-    if let Some(output) = &typed.output {
-        outcome = matte(&MatteJob::new(typed, output)?, typed, bars)?;
-    }
-    if let Some(folder) = &typed.dump {
-        dump::run(&Source::at(&typed.input)?, &typed.model, folder, bars)?;
-    }
-    Ok(outcome)
-}
-
-fn matte(job: &MatteJob, typed: &MatteArgs, bars: &Bars) -> anyhow::Result<Outcome> {
-    let running = Running::parse(&description(job))?;
-    let element = running.element::<gst::Element>("matte");
-    configure(&element, &typed.model, job);
-    let output = Output::open(&running, job)?;
-    let feeding = feed::start(&running, job);
+    let job = MatteJob::new(typed)?;
+    let running = Running::parse(&description(&job))?;
+    let element = running.element::<MgdSam2Matte>("matte");
+    configure(&element, &job);
+    let dump = job.dump.as_deref().map(|folder| Dump::of(&element, folder)).transpose()?;
+    let output = Output::open(&running, &job)?;
+    let feeding = feed::start(&running, &job);
     let bar = count_frames(&element, &job.source, bars);
     let started = Instant::now();
     running
@@ -38,18 +30,18 @@ fn matte(job: &MatteJob, typed: &MatteArgs, bars: &Bars) -> anyhow::Result<Outco
         .with_context(|| format!("cannot matte {}", typed.input.display()))?;
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    let frames = bar.position();
-    anyhow::ensure!(frames > 0, "{}: expected frames, found none", typed.input.display());
-    let report = stats::report(&element.property::<gst::Structure>("stats"), seconds, stats::peak_rss("self"));
+    let stats = element.property::<gst::Structure>("stats");
     drop(running);
-    let unread = feeding.finish();
+    let left_out = feeding.finish();
+    let frames = bar.position();
+    ensure!(frames > 0, "{}: expected frames, found none", typed.input.display());
     output.finish()?;
+    dump.map_or(Ok(()), Dump::finish)?;
     if let Some(path) = &typed.stats {
-        stats::write(path, &report)?;
+        stats::write(path, &stats::report(&stats, seconds, stats::peak_rss("self")))?;
     }
-    let rate = frames as f64 / seconds;
-    bars.say(&format!("{}: {frames} frames, {rate:.1} per second", job.sink.path().display()));
-    Ok(if unread.is_empty() { Outcome::Complete } else { Outcome::Partial })
+    bars.say(&format!("{frames} frames in {seconds:.1} s, {:.1} per second", frames as f64 / seconds));
+    Ok(if left_out.is_empty() { Outcome::Complete } else { Outcome::Partial })
 }
 
 /// The pipeline in `gst-launch-1.0`'s language; file names are set on the elements.
@@ -60,7 +52,7 @@ fn description(job: &MatteJob) -> String {
     };
     let format = match (job.content, &job.sink) {
         (Content::Alpha, _) => "GRAY8",
-        (_, Sink::Clip(..)) => "BGRA",
+        (_, Sink::Clip(..) | Sink::Nowhere) => "BGRA",
         (_, Sink::Folder(_) | Sink::Picture(_)) => "RGBA",
     };
     // Without these formats the encoders would drop the alpha and not say so.
@@ -74,6 +66,7 @@ fn description(job: &MatteJob) -> String {
             "videoconvert ! videoscale ! video/x-raw,format=I420,width=[2,8192,2],height=[2,8192,2] \
              ! openh264enc bitrate=8000000 ! h264parse ! mp4mux ! filesink name=out"
         }
+        Sink::Nowhere => "fakesink",
         Sink::Folder(_) | Sink::Picture(_) => "pngenc ! appsink name=out sync=false max-buffers=2",
     };
     format!(
@@ -81,13 +74,18 @@ fn description(job: &MatteJob) -> String {
     )
 }
 
-fn configure(element: &gst::Element, model: &ModelArgs, job: &MatteJob) {
-    element.set_property("model", &model.model);
+fn configure(element: &MgdSam2Matte, job: &MatteJob) {
+    for (name, value) in &job.properties {
+        element.set_property_from_str(name, value);
+    }
     element.set_property("interval", job.interval);
+    if let Content::Over(colour) = job.content {
+        element.set_property("background", format!("0x{colour:06x}"));
+    }
 }
 
 /// A bar that counts the frames that leave `element`.
-fn count_frames(element: &gst::Element, source: &Source, bars: &Bars) -> ProgressBar {
+fn count_frames(element: &MgdSam2Matte, source: &Source, bars: &Bars) -> ProgressBar {
     let bar = bars.frames(match source {
         Source::Pictures(pictures) => Some(pictures.len() as u64),
         Source::Clip(_) => None,
@@ -116,7 +114,7 @@ fn follow(message: &gst::MessageRef, running: &Running, bar: &ProgressBar) {
 /// Duration by frame rate, where the file says both.
 fn expected_frames(running: &Running) -> Option<u64> {
     let duration = running.pipeline.query_duration::<gst::ClockTime>()?;
-    let src = running.element::<gst::Element>("matte").static_pad("src")?;
+    let src = running.element::<MgdSam2Matte>("matte").static_pad("src")?;
     let caps = src.current_caps()?;
     let rate = caps.structure(0)?.get::<gst::Fraction>("framerate").ok()?;
     let (n, d) = (u64::try_from(rate.numer()).ok()?, u64::try_from(rate.denom()).ok()?);

@@ -13,6 +13,8 @@ pub enum Output {
     File(UnfinishedFile),
     /// A folder of pictures.
     Folder(UnfinishedFolder),
+    /// Nothing.
+    Nothing,
 }
 
 impl Output {
@@ -37,6 +39,7 @@ impl Output {
                 write_pictures(running, move |pts| partial.join(name(pts)));
                 Ok(Self::Folder(folder))
             }
+            Sink::Nowhere => Ok(Self::Nothing),
         }
     }
 
@@ -45,6 +48,7 @@ impl Output {
         match self {
             Self::File(file) => file.finish(),
             Self::Folder(folder) => folder.finish(),
+            Self::Nothing => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@ use gst::glib;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// Fields of the element that are a stage's time end in these.
 const TIMES: [(&str, &str); 2] = [("-ms-median", "median_ms"), ("-ms-p95", "p95_ms")];
@@ -46,6 +47,16 @@ pub fn peak_rss(pid: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// The processor time that this process has used, all its threads together.
+pub fn cpu_time() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, second, may hold anything but ends in the last parenthesis.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    // Linux tells it in hundredths of a second on every machine.
+    Some(Duration::from_millis(10 * (user + system)))
 }
 
 /// Writes `report` to `path`, whole or not at all.

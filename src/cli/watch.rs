@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 /// What the element posts when a stream has ended.
-const STATS: &str = "mgdsam2-stats";
+const STATS: &str = "mgdsam2matte-stats";
 
 /// What was heard of a line while it ran.
 #[derive(Default)]
