@@ -1,6 +1,6 @@
 //! Recipe and checkpoints in, running engines out: the only place where the two columns meet.
 use crate::session::Session;
-use crate::signature::Precision;
+pub use crate::signature::Precision;
 use std::path::PathBuf;
 
 /// Where a model's weights come from.

@@ -1,1 +1,288 @@
-//! (to come)
+//! The life of a frame: prepare, infer, refine, composite; one thread each, in order.
+//!
+//! Small bounded channels join the threads, so that pixel work of one frame overlaps inference of
+//! another; one thread a stage, so that nothing is reordered. What is not a frame passes through
+//! in its place. Whoever holds the sending end of a stage's `cancel` ends all by dropping it.
+use crate::frame::FrameError;
+use crate::frame::FrameView;
+use crate::frame::FrameViewMut;
+use crate::frame::composite::{Composite, Output};
+use crate::frame::preprocess::Squash;
+use crate::frame::refine::{Coefficients, Refine, RefineMode};
+pub use crate::session::Session;
+use crate::session::{Exchange, SessionError};
+use crossbeam::channel::{Receiver, Sender, bounded, select_biased};
+use std::convert::Infallible;
+use std::mem;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A frame and where its matte goes.
+pub trait Job: Send + 'static {
+    /// The picture.
+    fn source(&self) -> FrameView<'_>;
+    /// The picture, and the one to write of the same size.
+    fn views(&mut self) -> (FrameView<'_>, FrameViewMut<'_>);
+    /// Whether nobody waits for this frame any more; asked once, before any work on it.
+    fn is_late(&self) -> bool;
+}
+
+/// How one frame is matted.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Infer if at least `interval - 1` frames went by since the last inference; 0 counts as 1.
+    pub interval: u32,
+    /// Infer whatever the interval says: the frame does not continue the one before.
+    pub is_first: bool,
+    /// From logits to alpha.
+    pub refine: RefineMode,
+    /// What is written.
+    pub output: Output,
+}
+
+/// What the stages took; `None` where the frame lived on an earlier inference.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    /// Frame to the model's picture.
+    pub prepare: Option<Duration>,
+    /// Picture to logits.
+    pub infer: Option<Duration>,
+    /// Logits to coefficients.
+    pub refine: Option<Duration>,
+    /// Coefficients and frame to the matte.
+    pub composite: Duration,
+}
+
+/// What travels between stages: a frame in the state `F`, or something that keeps its place.
+pub enum Item<F, J, P> {
+    /// To be worked on.
+    Frame(F),
+    /// A frame that came too late: nothing was written.
+    Late(J),
+    /// Not a frame: an event, a gap.
+    Pass(P),
+    /// A stage's error; nothing comes after it.
+    Failed(MatterError),
+}
+
+/// A frame as it comes in.
+pub struct Incoming<J> {
+    /// The frame.
+    pub job: J,
+    /// How it is matted.
+    pub options: Options,
+}
+
+/// Squashed, or without a picture where an earlier inference serves.
+struct PreparedFrame<J>(J, Options, Times, Option<Exchange>);
+/// Inferred: the picture and its logits.
+struct InferredFrame<J>(J, Options, Times, Option<Exchange>);
+/// Refined: what turns luma into alpha.
+struct RefinedFrame<J>(J, Options, Times, Option<Coefficients>);
+
+/// A frame whose matte is written.
+pub struct Matte<J> {
+    /// The frame.
+    pub job: J,
+    /// What the stages took.
+    pub times: Times,
+}
+
+/// Hangs up when all is to end; nothing is ever sent.
+pub type Cancel = Receiver<Infallible>;
+type Done<F, J, P> = Result<Item<F, J, P>, MatterError>;
+
+/// The running stages.
+pub struct Matter<J, P> {
+    /// Mattes and all else, in the order they came in; hangs up when the stages have ended.
+    pub mattes: Receiver<Item<Matte<J>, J, P>>,
+    infer: JoinHandle<Session>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl<J: Job, P: Send + 'static> Matter<J, P> {
+    /// Starts the stages on what comes out of `incoming`. The session forgets its last clip.
+    pub fn start(
+        mut session: Session,
+        incoming: Receiver<Item<Incoming<J>, J, P>>,
+        cancel: &Cancel,
+    ) -> Result<Self, MatterError> {
+        session.reset();
+        let side = session.side();
+        let (to_infer, prepared) = bounded(1);
+        let (to_refine, inferred) = bounded(1);
+        let (to_composite, refined) = bounded(1);
+        let (to_mattes, mattes) = bounded(1);
+        let (spent_exchanges, exchanges) = bounded(4);
+        let (spent_coefficients, coefficients) = bounded(4);
+        let (c1, c2, c3, c4) = (cancel.clone(), cancel.clone(), cancel.clone(), cancel.clone());
+
+        let prepare = prepare(side, exchanges);
+        let refine = refine(side, coefficients, spent_exchanges);
+        let composite = composite(spent_coefficients);
+        let others = vec![
+            spawn("matte-prepare", move || stage(&incoming, &to_infer, &c1, prepare))?,
+            spawn("matte-refine", move || stage(&inferred, &to_composite, &c3, refine))?,
+            spawn("matte-composite", move || stage(&refined, &to_mattes, &c4, composite))?,
+        ];
+        let infer = spawn("matte-infer", move || {
+            stage(&prepared, &to_refine, &c2, |frame| infer(&mut session, frame));
+            session
+        })?;
+        Ok(Self { mattes, infer, others })
+    }
+
+    /// Waits for the stages, at most one inference once `cancel` has hung up.
+    /// `None` if inference panicked: the session is lost.
+    pub fn stop(self) -> Option<Session> {
+        drop(self.mattes);
+        let session = self.infer.join();
+        self.others.into_iter().for_each(|other| drop(other.join()));
+        session.ok()
+    }
+}
+
+/// Whether the frame is wanted and inferred at all; if so, its picture as the model sees it.
+fn prepare<J: Job, P>(
+    side: usize,
+    spare: Receiver<Exchange>,
+) -> impl FnMut(Incoming<J>) -> Done<PreparedFrame<J>, J, P> {
+    let mut squash = Squash::new(side);
+    let mut frames_since: Option<u32> = None;
+    move |Incoming { job, options }| {
+        if job.is_late() {
+            return Ok(Item::Late(job));
+        }
+        let due = frames_since.is_none_or(|n| n + 1 >= options.interval);
+        if !due && !options.is_first {
+            frames_since = frames_since.map(|n| n + 1);
+            return Ok(Item::Frame(PreparedFrame(job, options, Times::default(), None)));
+        }
+        let mut exchange = spare.try_recv().unwrap_or_else(|_| Exchange::new(side));
+        let (prepare, done) = timed(|| {
+            let _span = tracing::trace_span!("prepare").entered();
+            squash.run(&job.source(), exchange.image_mut())
+        });
+        done?;
+        frames_since = Some(0);
+        let times = Times { prepare: Some(prepare), ..Times::default() };
+        Ok(Item::Frame(PreparedFrame(job, options, times, Some(exchange))))
+    }
+}
+
+/// The engines' turn.
+fn infer<J, P>(
+    session: &mut Session,
+    PreparedFrame(job, options, mut times, mut exchange): PreparedFrame<J>,
+) -> Done<InferredFrame<J>, J, P> {
+    if let Some(exchange) = &mut exchange {
+        let _span = tracing::trace_span!("infer").entered();
+        let (infer, done) = timed(|| session.step(&exchange.image, &mut exchange.logits));
+        done?;
+        times.infer = Some(infer);
+    }
+    Ok(Item::Frame(InferredFrame(job, options, times, exchange)))
+}
+
+/// Logits at the model's size to what gives alpha at any size.
+fn refine<J, P>(
+    side: usize,
+    spare: Receiver<Coefficients>,
+    spent: Sender<Exchange>,
+) -> impl FnMut(InferredFrame<J>) -> Done<RefinedFrame<J>, J, P> {
+    let mut refine = Refine::new(side);
+    move |InferredFrame(job, options, mut times, exchange)| {
+        let Some(exchange) = exchange else {
+            return Ok(Item::Frame(RefinedFrame(job, options, times, None)));
+        };
+        let mut fitted = spare.try_recv().unwrap_or_else(|_| Coefficients::new());
+        let (took, done) = timed(|| {
+            let _span = tracing::trace_span!("refine").entered();
+            refine.fit(exchange.image(), exchange.logits(), options.refine, &mut fitted)
+        });
+        done?;
+        times.refine = Some(took);
+        // A full box of spares is no loss.
+        let _ = spent.try_send(exchange);
+        Ok(Item::Frame(RefinedFrame(job, options, times, Some(fitted))))
+    }
+}
+
+/// The matte at the frame's own size, from the latest coefficients.
+fn composite<J: Job, P>(
+    spent: Sender<Coefficients>,
+) -> impl FnMut(RefinedFrame<J>) -> Done<Matte<J>, J, P> {
+    let mut composite = Composite::new();
+    // The first frame always brings its own.
+    let mut current = Coefficients::new();
+    move |RefinedFrame(mut job, options, mut times, fitted)| {
+        if let Some(fitted) = fitted {
+            let _ = spent.try_send(mem::replace(&mut current, fitted));
+        }
+        let (took, done) = timed(|| {
+            let _span = tracing::trace_span!("composite").entered();
+            let (source, mut target) = job.views();
+            composite.run(&source, &current, options.output, &mut target)
+        });
+        done?;
+        times.composite = took;
+        Ok(Item::Frame(Matte { job, times }))
+    }
+}
+
+/// Works on frames one after the other until `from` or `to` or `cancel` hangs up, or work fails.
+fn stage<A, B, J, P>(
+    from: &Receiver<Item<A, J, P>>,
+    to: &Sender<Item<B, J, P>>,
+    cancel: &Cancel,
+    mut work: impl FnMut(A) -> Done<B, J, P>,
+) {
+    loop {
+        let item = select_biased! { recv(cancel) -> _ => return, recv(from) -> item => item };
+        let Ok(item) = item else { return };
+        let done = match item {
+            Item::Frame(frame) => work(frame).unwrap_or_else(Item::Failed),
+            Item::Late(job) => Item::Late(job),
+            Item::Pass(payload) => Item::Pass(payload),
+            Item::Failed(error) => Item::Failed(error),
+        };
+        let is_last = matches!(done, Item::Failed(_));
+        let sent = select_biased! {
+            recv(cancel) -> _ => return,
+            send(to, done) -> sent => sent.is_ok(),
+        };
+        if is_last || !sent {
+            return;
+        }
+    }
+}
+
+/// A named thread that traces where the one that starts it does.
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, MatterError> {
+    let trace = tracing::dispatcher::get_default(tracing::Dispatch::clone);
+    let run = move || tracing::dispatcher::with_default(&trace, work);
+    Ok(thread::Builder::new().name(name.into()).spawn(run)?)
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let done = work();
+    (start.elapsed(), done)
+}
+
+/// Why a clip could not be matted to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum MatterError {
+    /// Pixel work failed.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// An engine failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A thread could not be started.
+    #[error("cannot start a thread")]
+    Thread(#[from] std::io::Error),
+}

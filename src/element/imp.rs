@@ -1,0 +1,601 @@
+//! Properties, caps, events and queries of the element, and its one call per frame.
+use super::CAT;
+use super::engine::{Engine, Opener};
+use super::formats;
+use super::job::FrameJob;
+use super::lock;
+use super::negotiate::Video;
+use super::qos::Qos;
+use super::settings::{Arithmetic, Backend, Refine, Settings};
+use super::stats::Stats;
+use super::stream::{Payload, Stream};
+use super::task::Task;
+use crate::matter::{Incoming, Item, Times};
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use std::sync::{Arc, LazyLock, Mutex};
+
+/// From the src pad's activation to its deactivation.
+struct State {
+    stream: Arc<Stream>,
+    engine: Arc<Engine>,
+    frames: u32,
+    video: Option<Video>,
+    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    /// The next frame does not continue the one before.
+    is_first: bool,
+}
+
+/// The element.
+#[derive(glib::Properties)]
+#[properties(wrapper_type = super::MgdSam2Matte)]
+pub struct MgdSam2Matte {
+    #[property(name = "model", nick = "Model", get, set, type = String, member = model,
+        default = Some("nano"), mutable_ready,
+        blurb = "A recipe's name (nano, tiny, small, base-plus, large) or the path of a recipe file")]
+    #[property(name = "weights", nick = "Weights", get, set, type = String, member = weights,
+        default = Some(""), mutable_ready,
+        blurb = "Empty for the recipe's own, a checkpoint's path, or random:SEED")]
+    #[property(name = "backend", nick = "Backend", get, set, type = Backend, member = backend,
+        mutable_ready, blurb = "What runs the engines", builder(Backend::Auto))]
+    #[property(name = "precision", nick = "Precision", get, set, type = Arithmetic,
+        member = precision, mutable_ready,
+        blurb = "What the engine computes in; stats tells what auto became",
+        builder(Arithmetic::Auto))]
+    #[property(name = "threads", nick = "Threads", get, set, type = u32, member = threads,
+        default = 0, mutable_ready, blurb = "Inference threads; 0 is one per core")]
+    #[property(name = "cache-dir", nick = "Cache folder", get, set, type = String,
+        member = cache_dir, default = Some(""), mutable_ready,
+        blurb = "Where built engines are kept; empty for the user's cache folder")]
+    #[property(name = "cuda-device-id", nick = "CUDA device", get, set, type = i32,
+        member = cuda_device_id, default = -1, minimum = -1, mutable_ready,
+        blurb = "Without effect in this version, whose engines run on the CPU; -1 is automatic")]
+    #[property(name = "interval", nick = "Interval", get, set, type = u32, member = interval,
+        default = 1, minimum = 1, mutable_playing,
+        blurb = "Infer every n-th frame; the frames between follow their own edges")]
+    #[property(name = "refine", nick = "Refine", get, set, type = Refine, member = refine,
+        mutable_playing,
+        blurb = "How the model's alpha becomes the frame's size", builder(Refine::GuidedFilter))]
+    #[property(name = "premultiplied", nick = "Premultiplied", get, set, type = bool,
+        member = premultiplied, default = false, mutable_playing,
+        blurb = "Multiply colours by alpha; most of GStreamer expects that they are not")]
+    #[property(name = "background", nick = "Background", get, set, type = String,
+        member = background, default = Some("none"), mutable_playing,
+        blurb = "Composite over black, white, gray, red, green, blue or 0xRRGGBB; none keeps alpha")]
+    #[property(name = "max-frames-in-flight", nick = "Frames in flight", get, set, type = u32,
+        member = max_frames_in_flight, default = 3, minimum = 1, maximum = 64, mutable_ready,
+        blurb = "Frames in the element at a time: 1 has the least latency, 3 keeps all stages busy")]
+    settings: Mutex<Settings>,
+    stats: Mutex<Stats>,
+    pub(super) sinkpad: gst::Pad,
+    pub(super) srcpad: gst::Pad,
+    state: Mutex<Option<State>>,
+    /// Held while a stream is started or stopped, so that a flush and a stop do not mix.
+    turnover: Mutex<()>,
+    engine: Mutex<Option<Arc<Engine>>>,
+    opener: Mutex<Arc<Opener>>,
+    qos: Arc<Qos>,
+    /// What the latency query last said of us.
+    latency: Mutex<gst::ClockTime>,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for MgdSam2Matte {
+    const NAME: &'static str = "GstMgdSam2Matte";
+    type Type = super::MgdSam2Matte;
+    type ParentType = gst::Element;
+
+    fn with_class(class: &Self::Class) -> Self {
+        let template = |name| class.pad_template(name).expect("both templates are ours");
+        let sinkpad = gst::Pad::builder_from_template(&template("sink"))
+            .chain_function(|_, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.chain(buffer),
+                )
+            })
+            .event_full_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.sink_event(pad, event),
+                )
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
+            })
+            // Caps without an interlace-mode are progressive.
+            .flags(gst::PadFlags::ACCEPT_INTERSECT)
+            .build();
+        let srcpad = gst::Pad::builder_from_template(&template("src"))
+            .activatemode_function(|_, parent, mode, active| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::loggable_error!(CAT, "panic while the src pad was activated")),
+                    |this| this.activate(mode, active),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
+            })
+            .build();
+        Self {
+            settings: Mutex::default(),
+            stats: Mutex::default(),
+            sinkpad,
+            srcpad,
+            state: Mutex::new(None),
+            turnover: Mutex::new(()),
+            engine: Mutex::new(None),
+            opener: Mutex::new(Arc::new(crate::engines::open)),
+            qos: Arc::default(),
+            latency: Mutex::default(),
+        }
+    }
+}
+
+impl ObjectImpl for MgdSam2Matte {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            // The derive knows no structures.
+            let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                .nick("Statistics")
+                .blurb(
+                    "Counts, milliseconds per stage, and the model, backend and precision in use",
+                )
+                .read_only();
+            MgdSam2Matte::derived_properties().iter().cloned().chain([stats.build()]).collect()
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, property: &glib::ParamSpec) {
+        self.derived_set_property(id, value, property);
+    }
+
+    fn property(&self, id: usize, property: &glib::ParamSpec) -> glib::Value {
+        match property.name() {
+            "stats" => self.stats().to_value(),
+            _ => self.derived_property(id, property),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let element = self.obj();
+        for pad in [&self.sinkpad, &self.srcpad] {
+            element.add_pad(pad).expect("the element has no other pads");
+        }
+    }
+}
+
+impl GstObjectImpl for MgdSam2Matte {}
+
+impl ElementImpl for MgdSam2Matte {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "MGD-SAM2 video matting",
+                "Filter/Effect/Video",
+                "Cuts the foreground out of video: writes its alpha channel (RGBA, BGRA, ARGB, ABGR, \
+                 A420, AYUV), the matte alone (GRAY8), or the frame over a plain background. \
+                 decodebin ! videoconvert ! mgdsam2matte ! videoconvert ! video/x-raw,format=BGRA \
+                 ! avenc_ffv1 ! matroskamux keeps the alpha in a file",
+                env!("CARGO_PKG_REPOSITORY"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let template = |name, direction, formats| {
+                let caps = formats::template(formats);
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
+                    .expect("name, direction and caps are in order")
+            };
+            vec![
+                template("sink", gst::PadDirection::Sink, &formats::INPUTS),
+                template("src", gst::PadDirection::Src, &formats::OUTPUTS),
+            ]
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::ReadyToPaused {
+            self.load_engine().map_err(|error| {
+                self.post_error_message(error);
+                gst::StateChangeError
+            })?;
+        }
+        let success = self.parent_change_state(transition)?;
+        if transition == gst::StateChange::ReadyToNull
+            && let Some(engine) = lock(&self.engine).take()
+        {
+            engine.join();
+        }
+        Ok(success)
+    }
+}
+
+impl MgdSam2Matte {
+    pub(super) fn set_opener(&self, opener: Arc<Opener>) {
+        *lock(&self.opener) = opener;
+    }
+
+    /// Starts to load what the settings ask for, unless that is here. Nobody waits.
+    fn load_engine(&self) -> Result<(), gst::ErrorMessage> {
+        let settings = lock(&self.settings).clone();
+        settings.options(true)?;
+        let mut engine = lock(&self.engine);
+        if !engine.as_ref().is_some_and(|engine| engine.serves(&settings)) {
+            let opener = lock(&self.opener).clone();
+            *engine = Some(Engine::load(settings, opener, self.obj().upcast_ref())?);
+        }
+        *lock(&self.stats) = Stats::default();
+        Ok(())
+    }
+
+    fn activate(&self, mode: gst::PadMode, active: bool) -> Result<(), gst::LoggableError> {
+        if mode != gst::PadMode::Push {
+            return Err(gst::loggable_error!(CAT, "expected push mode, found {mode:?}"));
+        }
+        let _turn = lock(&self.turnover);
+        match active {
+            true => self.start(),
+            false => {
+                self.stop();
+                Ok(())
+            }
+        }
+    }
+
+    fn start(&self) -> Result<(), gst::LoggableError> {
+        let engine = lock(&self.engine).clone();
+        let engine = engine.ok_or_else(|| gst::loggable_error!(CAT, "no engine before PAUSED"))?;
+        let frames = lock(&self.settings).max_frames_in_flight;
+        let stream = Arc::new(Stream::new(frames as usize));
+        let task = Task::new(stream.clone(), engine.clone());
+        self.qos.reset();
+        let (video, segment, is_first) = (None, None, true);
+        *lock(&self.state) = Some(State { stream, engine, frames, video, segment, is_first });
+        Ok(self.start_task(task)?)
+    }
+
+    fn stop(&self) {
+        let state = lock(&self.state).take();
+        let Some(State { stream, engine, video, .. }) = state else { return };
+        stream.end(gst::FlowError::Flushing);
+        if let Some(video) = video {
+            // Wakes who waits for a buffer; a pool that is gone already is no harm.
+            let _ = video.pool.set_active(false);
+        }
+        self.join(&stream, &engine);
+    }
+
+    /// Ends the task, then the stages; the session goes to its rest.
+    fn join(&self, stream: &Stream, engine: &Engine) {
+        if let Err(error) = self.srcpad.stop_task() {
+            gst::warning!(CAT, imp = self, "{error}");
+        }
+        if let Some(session) = stream.join() {
+            engine.give_back(session.ok_or_else(|| "inference panicked".into()));
+        }
+    }
+
+    fn start_task(&self, mut task: Task) -> Result<(), glib::BoolError> {
+        let element = self.obj().downgrade();
+        self.srcpad.start_task(move || {
+            if let Some(element) = element.upgrade() {
+                task.iterate(element.imp());
+            }
+        })
+    }
+
+    fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
+        let state = lock(&self.state);
+        state.as_ref().map(|state| state.stream.clone()).ok_or(gst::FlowError::Flushing)
+    }
+
+    /// One frame: mapped here, matted and pushed elsewhere.
+    fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        gst::log!(CAT, imp = self, "taking {buffer:?}");
+        lock(&self.stats).frames_in += 1;
+        if self.srcpad.check_reconfigure() || !self.is_negotiated() {
+            let caps = self.sinkpad.current_caps().ok_or(gst::FlowError::NotNegotiated)?;
+            self.negotiate(&caps)?;
+        }
+        let stream = self.stream()?;
+        let permit = stream.permit()?;
+        let (video, segment, is_first) = self.for_next_frame()?;
+        let is_first = is_first || buffer.flags().contains(gst::BufferFlags::DISCONT);
+        let matte = video.pool.acquire_buffer(None)?;
+        let options = lock(&self.settings).options(is_first);
+        let job = FrameJob::new(
+            (buffer, &video.input),
+            (matte, &video.output),
+            segment.as_ref(),
+            self.qos.clone(),
+            permit,
+        );
+        match (job, options) {
+            (Ok(job), Ok(options)) => stream.send(Item::Frame(Incoming { job, options })),
+            (Err(error), _) | (_, Err(error)) => {
+                self.post_error_message(error);
+                stream.end(gst::FlowError::Error);
+                Err(gst::FlowError::Error)
+            }
+        }
+    }
+
+    fn is_negotiated(&self) -> bool {
+        lock(&self.state).as_ref().is_some_and(|state| state.video.is_some())
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn for_next_frame(
+        &self,
+    ) -> Result<(Video, Option<gst::FormattedSegment<gst::ClockTime>>, bool), gst::FlowError> {
+        let mut state = lock(&self.state);
+        let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
+        let video = state.video.clone().ok_or(gst::FlowError::NotNegotiated)?;
+        Ok((video, state.segment.clone(), std::mem::take(&mut state.is_first)))
+    }
+
+    /// New caps, or a new wish from downstream: when all before is pushed, both sides agree anew.
+    fn negotiate(&self, sink_caps: &gst::Caps) -> Result<gst::FlowSuccess, gst::FlowError> {
+        self.stream()?.drain()?;
+        let frames = lock(&self.state).as_ref().map_or(1, |state| state.frames);
+        let video = Video::negotiate(&self.srcpad, sink_caps, frames).map_err(|error| {
+            self.srcpad.mark_reconfigure();
+            if self.srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
+                return gst::FlowError::Flushing;
+            }
+            error.log_with_imp(self);
+            gst::FlowError::NotNegotiated
+        })?;
+        gst::info!(CAT, imp = self, "{sink_caps} becomes {}", video.caps);
+        let mut state = lock(&self.state);
+        let state = state.as_mut().ok_or(gst::FlowError::Flushing)?;
+        state.is_first |= state.video.as_ref().is_none_or(|old| old.input != video.input);
+        state.video = Some(video);
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    fn sink_event(
+        &self,
+        pad: &gst::Pad,
+        event: gst::Event,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        gst::log!(CAT, obj = pad, "handling {event:?}");
+        match event.view() {
+            gst::EventView::FlushStart(_) => {
+                if let Ok(stream) = self.stream() {
+                    stream.end(gst::FlowError::Flushing);
+                }
+                self.srcpad.push_event(event);
+                // No task, no need to pause it.
+                let _ = self.srcpad.pause_task();
+                return Ok(gst::FlowSuccess::Ok);
+            }
+            gst::EventView::FlushStop(_) => return self.flush_stop(event),
+            gst::EventView::Caps(caps) => {
+                self.srcpad.check_reconfigure();
+                return self.negotiate(&caps.caps_owned());
+            }
+            gst::EventView::Segment(segment) => self.set_segment(segment.segment()),
+            gst::EventView::Eos(_) => self.complain_of_a_lost_end()?,
+            _ => {}
+        }
+        if event.is_serialized() {
+            return self.stream()?.send(Item::Pass(Payload::Event(event)));
+        }
+        let handled = gst::Pad::event_default(pad, Some(&*self.obj()), event);
+        if handled { Ok(gst::FlowSuccess::Ok) } else { Err(gst::FlowError::Error) }
+    }
+
+    fn set_segment(&self, segment: &gst::Segment) {
+        self.qos.reset();
+        if let Some(state) = lock(&self.state).as_mut() {
+            state.segment = segment.downcast_ref::<gst::ClockTime>().cloned();
+        }
+    }
+
+    /// The end of a stream that had failed before: nobody else would ever tell.
+    fn complain_of_a_lost_end(&self) -> Result<(), gst::FlowError> {
+        match self.stream()?.flow() {
+            Err(flow @ (gst::FlowError::NotLinked | gst::FlowError::NotNegotiated)) => {
+                gst::element_imp_error!(
+                    self,
+                    gst::StreamError::Failed,
+                    ["streaming stopped: {flow:?}"]
+                );
+                Err(flow)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a new stream in place of the flushed one.
+    fn flush_stop(&self, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let _turn = lock(&self.turnover);
+        let ended = lock(&self.state).as_ref().map(|s| (s.stream.clone(), s.engine.clone()));
+        let Some((stream, engine)) = ended else { return Err(gst::FlowError::Flushing) };
+        stream.end(gst::FlowError::Flushing);
+        self.join(&stream, &engine);
+        self.qos.reset();
+        self.keep_sticky_events();
+        self.srcpad.push_event(event);
+        let mut state = lock(&self.state);
+        let Some(state) = state.as_mut() else { return Err(gst::FlowError::Flushing) };
+        state.segment = None;
+        state.is_first = true;
+        state.stream = Arc::new(Stream::new(state.frames as usize));
+        let task = Task::new(state.stream.clone(), engine);
+        self.start_task(task)
+            .map_err(|error| {
+                gst::error!(CAT, imp = self, "{error}");
+                gst::FlowError::Error
+            })
+            .map(|()| gst::FlowSuccess::Ok)
+    }
+
+    /// Sticky events that the flush caught on their way must reach downstream all the same, for
+    /// upstream will not send them again.
+    fn keep_sticky_events(&self) {
+        self.sinkpad.sticky_events_foreach(|event| {
+            use gst::EventType as Type;
+            if ![Type::Caps, Type::Segment, Type::Eos].contains(&event.type_()) {
+                // It goes out with the next event or buffer.
+                let _ = self.srcpad.store_sticky_event(event);
+            }
+            std::ops::ControlFlow::Continue(gst::EventForeachAction::Keep)
+        });
+    }
+
+    fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        if let gst::EventView::Qos(qos) = event.view() {
+            let (_, _, diff, timestamp) = qos.get();
+            if let Some(timestamp) = timestamp {
+                self.qos.observe(timestamp, diff, self.frame_duration().unwrap_or_default());
+            }
+        }
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        let is_serialized = query.is_serialized();
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(query) => {
+                let output = formats::template(&formats::OUTPUTS);
+                let wanted = self.srcpad.peer_query_caps(Some(&output)).intersect(&output);
+                answer_caps(query, formats::inputs_for(&wanted));
+                true
+            }
+            gst::QueryViewMut::Allocation(query) => {
+                query.add_allocation_meta::<gst_video::VideoMeta>(None);
+                true
+            }
+            _ if is_serialized => {
+                let drained = self.stream().and_then(|stream| stream.drain());
+                drained.is_ok() && gst::Pad::query_default(pad, Some(&*self.obj()), query)
+            }
+            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
+        }
+    }
+
+    fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(query) => {
+                let input = formats::template(&formats::INPUTS);
+                let given = self.sinkpad.peer_query_caps(Some(&input)).intersect(&input);
+                answer_caps(query, formats::outputs_for(&given));
+                true
+            }
+            gst::QueryViewMut::Latency(query) => {
+                let mut upstream = gst::query::Latency::new();
+                if !self.sinkpad.peer_query(&mut upstream) {
+                    return false;
+                }
+                let (is_live, min, max) = upstream.result();
+                let (ours, held) = self.latency();
+                query.set(is_live, min + ours, max.map(|max| max + held));
+                true
+            }
+            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
+        }
+    }
+
+    fn frame_duration(&self) -> Option<gst::ClockTime> {
+        let state = lock(&self.state);
+        let fps = state.as_ref()?.video.as_ref()?.input.fps();
+        let (frames, seconds) =
+            (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
+        gst::ClockTime::SECOND.mul_div_ceil(seconds, frames)
+    }
+
+    /// What a frame takes, and what the frames we can hold last.
+    fn latency(&self) -> (gst::ClockTime, gst::ClockTime) {
+        let ours = *lock(&self.latency);
+        let frames = lock(&self.state).as_ref().map_or(0, |state| u64::from(state.frames));
+        let held = self.frame_duration().unwrap_or_default() * frames;
+        (ours, held.max(ours))
+    }
+
+    /// Counts a finished frame; tells the pipeline if frames take much longer or shorter than said.
+    pub(super) fn record(&self, times: &Times) {
+        let measured = {
+            let mut stats = lock(&self.stats);
+            stats.record(times);
+            stats.latency()
+        };
+        let Some(measured) = measured.and_then(|m| gst::ClockTime::try_from(m).ok()) else {
+            return;
+        };
+        let mut said = lock(&self.latency);
+        if measured <= *said && 2 * measured >= *said {
+            return;
+        }
+        // A little more than measured, so that not every slow frame is news.
+        *said = measured + measured / 8;
+        gst::info!(CAT, imp = self, "latency is now {}", *said);
+        drop(said);
+        let message = gst::message::Latency::builder().src(&*self.obj()).build();
+        // Without a bus nobody wants to know.
+        let _ = self.obj().post_message(message);
+    }
+
+    /// Counts a frame that came too late, and tells the application.
+    pub(super) fn drop_late(&self, job: &FrameJob) {
+        let (processed, dropped) = {
+            let mut stats = lock(&self.stats);
+            stats.dropped += 1;
+            (stats.frames_out, stats.dropped)
+        };
+        gst::debug!(CAT, imp = self, "dropping {}, which is late", job.pts().display());
+        let message = gst::message::Qos::builder(true)
+            .running_time(job.running_time)
+            .stream_time(job.stream_time)
+            .timestamp(job.pts())
+            .duration(job.duration())
+            .values(self.qos.jitter(job.running_time), 1.0, 1_000_000)
+            .stats(
+                gst::format::Buffers::from_u64(processed),
+                gst::format::Buffers::from_u64(dropped),
+            )
+            .src(&*self.obj());
+        // Without a bus nobody wants to know.
+        let _ = self.obj().post_message(message.build());
+    }
+
+    fn stats(&self) -> gst::Structure {
+        let mut structure = gst::Structure::builder("mgdsam2matte-stats");
+        let engine = lock(&self.engine).clone();
+        if let Some(facts) = engine.and_then(|engine| engine.facts()) {
+            structure = structure
+                .field("model", facts.model)
+                .field("backend", facts.backend)
+                .field("precision", facts.precision);
+        }
+        let weights = lock(&self.settings).weights.clone();
+        lock(&self.stats).fill(structure.field("weights", weights)).build()
+    }
+}
+
+/// Answers with `caps`, in the asker's order of preference.
+fn answer_caps(query: &mut gst::query::Caps, caps: gst::Caps) {
+    let caps = match query.filter() {
+        Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+        None => caps,
+    };
+    query.set_result(&caps);
+}

@@ -1,0 +1,174 @@
+//! What a user sets, and what it means to the modules below.
+use crate::engines::{BackendChoice, Precision, Request, Weights};
+use crate::frame::composite::Output;
+use crate::frame::refine;
+use crate::matter::Options;
+use gst::glib;
+use std::path::PathBuf;
+
+/// What runs the engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MatteBackend")]
+pub enum Backend {
+    /// Whatever is best here.
+    #[default]
+    #[enum_value(name = "The best that this machine has", nick = "auto")]
+    Auto,
+    /// OpenVINO.
+    #[enum_value(name = "OpenVINO on the CPU", nick = "openvino")]
+    OpenVino,
+}
+
+/// What the engine computes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MattePrecision")]
+pub enum Arithmetic {
+    /// The fastest allowed.
+    #[default]
+    #[enum_value(name = "The fastest that the model and this machine allow", nick = "auto")]
+    Auto,
+    /// The reference.
+    #[enum_value(name = "Single precision", nick = "f32")]
+    F32,
+    /// Eight bits of mantissa.
+    #[enum_value(name = "bfloat16", nick = "bf16")]
+    Bf16,
+    /// Half.
+    #[enum_value(name = "Half precision", nick = "f16")]
+    F16,
+}
+
+/// From the model's size to the frame's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MatteRefine")]
+pub enum Refine {
+    /// Edges follow the frame.
+    #[default]
+    #[enum_value(name = "Edges follow the frame's own", nick = "guided-filter")]
+    GuidedFilter,
+    /// Edges are as coarse as the model's picture.
+    #[enum_value(name = "The model's alpha, enlarged", nick = "off")]
+    Off,
+}
+
+/// The element's properties, taken by copy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub model: String,
+    pub weights: String,
+    pub backend: Backend,
+    pub precision: Arithmetic,
+    pub threads: u32,
+    pub cache_dir: String,
+    pub cuda_device_id: i32,
+    pub interval: u32,
+    pub refine: Refine,
+    pub premultiplied: bool,
+    pub background: String,
+    pub max_frames_in_flight: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: "nano".into(),
+            weights: String::new(),
+            backend: Backend::Auto,
+            precision: Arithmetic::Auto,
+            threads: 0,
+            cache_dir: String::new(),
+            cuda_device_id: -1,
+            interval: 1,
+            refine: Refine::GuidedFilter,
+            premultiplied: false,
+            background: "none".into(),
+            max_frames_in_flight: 3,
+        }
+    }
+}
+
+impl Settings {
+    /// What to open.
+    pub fn request(&self) -> Result<Request, gst::ErrorMessage> {
+        Ok(Request {
+            model: self.model.clone(),
+            weights: weights(&self.weights)?,
+            backend: match self.backend {
+                Backend::Auto => BackendChoice::Auto,
+                Backend::OpenVino => BackendChoice::OpenVino,
+            },
+            precision: match self.precision {
+                Arithmetic::Auto => None,
+                Arithmetic::F32 => Some(Precision::F32),
+                Arithmetic::Bf16 => Some(Precision::Bf16),
+                Arithmetic::F16 => Some(Precision::F16),
+            },
+            threads: self.threads as usize,
+            cache: Some(PathBuf::from(&self.cache_dir)).filter(|dir| !dir.as_os_str().is_empty()),
+        })
+    }
+
+    /// Whether one engine serves both.
+    pub fn same_engine(&self, other: &Self) -> bool {
+        (&self.model, &self.weights, &self.cache_dir)
+            == (&other.model, &other.weights, &other.cache_dir)
+            && (self.backend, self.precision, self.threads)
+                == (other.backend, other.precision, other.threads)
+    }
+
+    /// How the next frame is matted.
+    pub fn options(&self, is_first: bool) -> Result<Options, gst::ErrorMessage> {
+        let refine = match self.refine {
+            Refine::GuidedFilter => refine::RefineMode::GuidedFilter,
+            Refine::Off => refine::RefineMode::Off,
+        };
+        let output = match (background(&self.background)?, self.premultiplied) {
+            (Some(colour), _) => Output::Over(colour),
+            (None, true) => Output::Premultiplied,
+            (None, false) => Output::Straight,
+        };
+        Ok(Options { interval: self.interval, is_first, refine, output })
+    }
+}
+
+/// Empty is the recipe's, `random:SEED` is drawn, all else is a path.
+fn weights(text: &str) -> Result<Weights, gst::ErrorMessage> {
+    match (text, text.strip_prefix("random:")) {
+        ("", _) => Ok(Weights::Recipe),
+        (_, Some(seed)) => seed.parse().map(Weights::Random).map_err(|_| {
+            gst::error_msg!(
+                gst::ResourceError::Settings,
+                ["`weights`: expected a whole number after `random:`, found `{seed}`"]
+            )
+        }),
+        (path, None) => Ok(Weights::Checkpoint(path.into())),
+    }
+}
+
+/// R'G'B' of a colour's name or of `0xRRGGBB`; `None` for `none`.
+fn background(text: &str) -> Result<Option<[u8; 3]>, gst::ErrorMessage> {
+    let wrong = || {
+        gst::error_msg!(
+            gst::ResourceError::Settings,
+            ["`background`: expected none, black, white, gray, red, green, blue or 0xRRGGBB, \
+              found `{text}`"]
+        )
+    };
+    let rgb = match text {
+        "" | "none" => return Ok(None),
+        "black" => 0x00_00_00,
+        "white" => 0xff_ff_ff,
+        "gray" => 0x80_80_80,
+        "red" => 0xff_00_00,
+        "green" => 0x00_ff_00,
+        "blue" => 0x00_00_ff,
+        _ => {
+            let digits = text.strip_prefix("0x").or(text.strip_prefix('#')).ok_or_else(wrong)?;
+            let is_hex = digits.len() == 6 && digits.bytes().all(|d| d.is_ascii_hexdigit());
+            let parsed = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex);
+            parsed.ok_or_else(wrong)?
+        }
+    };
+    let [_, r, g, b] = rgb.to_be_bytes();
+    Ok(Some([r, g, b]))
+}
