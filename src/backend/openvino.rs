@@ -85,8 +85,8 @@ impl OpenVino {
         check_precision(&model, signature, precision)?;
         let request = InferRequest::new(&model)?;
         Ok(Self {
-            inputs: request.tensors(Side::Inputs, signature.inputs.len())?,
-            outputs: request.tensors(Side::Outputs, signature.outputs.len())?,
+            inputs: request.tensors(&signature.inputs)?,
+            outputs: request.tensors(&signature.outputs)?,
             request,
             model,
             _built: built,
@@ -174,17 +174,17 @@ fn check_precision(
     Err(BackendError::Precision { graph: signature.graph.clone(), expected, found })
 }
 
-/// Names, types and shapes, in order.
+/// Names, types and shapes.
 fn check_side(
     model: &CompiledModel,
     signature: &Signature,
     side: Side,
 ) -> Result<(), BackendError> {
     check_count(signature, side, model.count(side)?)?;
-    for (index, spec) in specs(signature, side).iter().enumerate() {
-        let port = model.port(side, index)?;
-        let found = format!("`{}` {}", port.name()?, port.describe()?);
-        let expected = format!("`{}` {:?} {:?}", spec.name, spec.element_type, spec.shape);
+    for spec in specs(signature, side) {
+        let port = model.port(side, &spec.name);
+        let found = port.map_or_else(|_| Ok("no such tensor".into()), |port| port.describe())?;
+        let expected = format!("{:?} {:?}", spec.element_type, spec.shape);
         if found != expected {
             return Err(BackendError::Tensor { name: spec.name.clone(), expected, found });
         }

@@ -27,8 +27,6 @@ use super::shape::capsule;
 use super::shape::ellipse;
 use super::texture::Texture;
 
-/// Half the width of what is painted: the camera never sees its end.
-const REACH: f32 = 4.0;
 /// How often the camera goes to and fro, a second.
 const RATE: f32 = 0.06;
 
@@ -54,11 +52,11 @@ pub(super) fn scene(width: usize, height: usize, dice: &mut Dice) -> Scene {
     Scene { layers, subject, camera, shutter: 0.016 }
 }
 
-fn backdrop(texture: Texture, parallax: f32, contour: Option<Contour>) -> Layer {
+fn backdrop(texture: Texture, parallax: f32) -> Layer {
     // One tile spans 1.4 world units, which is more than the frame is high.
     let scale = texture.side() as f32 / 1.4;
     let map = Affine::shift([0.7, 0.7]).then(Affine::scale(scale, scale));
-    Layer::Backdrop(Backdrop { texture: Arc::new(texture), map, parallax, contour })
+    Layer::Backdrop(Backdrop { texture: Arc::new(texture), map, parallax, contour: None })
 }
 
 fn sky(side: usize, dice: &mut Dice) -> Layer {
@@ -71,55 +69,62 @@ fn sky(side: usize, dice: &mut Dice) -> Layer {
         let [r, g, b] = blue.map(|v| mix(v, 0.99, cloud));
         [r, g, b, 1.0]
     });
-    backdrop(texture, 0.05, None)
+    backdrop(texture, 0.05)
 }
 
-/// A contour that is everything below a wavy line.
-fn below(line: impl Fn(f32) -> f32) -> Contour {
-    const STEPS: usize = 240;
-    let at = |i: usize| -REACH + 2.0 * REACH * i as f32 / STEPS as f32;
-    let top = (0..=STEPS).map(|i| [at(i), line(at(i))]);
-    top.chain([[REACH, 3.0], [-REACH, 3.0]]).collect()
+/// A tile that is clear above a line, given in tiles from the left and from the top.
+fn ridge(
+    side: usize,
+    softness: f32,
+    line: impl Fn(f32) -> f32,
+    colour: impl Fn(usize, usize) -> [f32; 3],
+) -> Texture {
+    let soft = (softness * side as f32).max(0.5);
+    let texture = Texture::from_fn(side, |x, y| {
+        let top = line(x as f32 / side as f32) * side as f32;
+        let a = (y as f32 - top + 0.5).clamp(0.0, 1.0);
+        let [r, g, b] = colour(x, y);
+        [r * a, g * a, b * a, a]
+    });
+    texture.blurred(soft)
 }
 
 fn hills(side: usize, dice: &mut Dice) -> Layer {
     let field = clouds(dice, side, 6, 0.6);
-    let texture = Texture::from_fn(side, |x, y| {
-        let t = 0.8 + 0.4 * field[y * side + x];
-        [0.42 * t, 0.55 * t, 0.6 * t, 1.0]
-    });
     let phase = dice.range(0.0, 1.0);
-    let line = |x: f32| -0.02 - 0.07 * sine(0.31 * x + phase) - 0.03 * sine(0.83 * x + 0.3);
-    backdrop(texture.blurred(side as f32 / 200.0), 0.15, Some(below(line)))
+    let line = |x: f32| 0.47 - 0.05 * sine(0.45 * x + phase) - 0.02 * sine(1.1 * x + 0.3);
+    let texture = ridge(side, 0.003, line, |x, y| {
+        let t = 0.8 + 0.4 * field[y * side + x];
+        [0.42 * t, 0.55 * t, 0.6 * t]
+    });
+    backdrop(texture, 0.15)
 }
 
 /// Foliage far out of focus.
 fn trees(side: usize, dice: &mut Dice) -> Layer {
     let (large, small) = (clouds(dice, side, 7, 0.6), noise(dice, side, 60));
-    let texture = Texture::from_fn(side, |x, y| {
+    let crowns = clouds(dice, side, 5, 0.65);
+    let line = |x: f32| 0.57 - 0.17 * crowns[(x * side as f32) as usize % side];
+    let texture = ridge(side, 0.007, line, |x, y| {
         let (a, b) = (large[y * side + x], small[y * side + x]);
-        let t = 0.35 + 0.75 * a + 0.9 * smoothstep(0.68, 0.95, b) * a;
-        [0.24 * t, 0.38 * t, 0.15 * t, 1.0]
+        let t = 0.4 + 0.75 * a + 0.9 * smoothstep(0.68, 0.95, b) * a;
+        [0.27 * t, 0.4 * t, 0.16 * t]
     });
-    let phase = dice.range(0.0, 1.0);
-    let line = |x: f32| {
-        let crowns = (sine(0.9 * x + phase)).abs() * 0.12 + (sine(2.3 * x + 0.2)).abs() * 0.05;
-        0.05 - crowns - 0.02 * sine(6.1 * x)
-    };
-    backdrop(texture.blurred(side as f32 / 110.0), 0.4, Some(below(line)))
+    backdrop(texture, 0.4)
 }
 
 /// Grass: brighter and blurrier toward the horizon.
 fn meadow(side: usize, dice: &mut Dice) -> Layer {
     let (patches, tufts) = (clouds(dice, side, 4, 0.6), clouds(dice, side, side / 10, 0.9));
-    let texture = Texture::from_fn(side, |x, y| {
+    let fringe = clouds(dice, side, side / 6, 0.5);
+    let line = |x: f32| 0.622 + 0.006 * sine(x) - 0.012 * fringe[(x * side as f32) as usize % side];
+    let texture = ridge(side, 0.0015, line, |x, y| {
         let near = smoothstep(0.6, 1.05, y as f32 / side as f32);
-        let fine = mix(0.5, tufts[y * side + x], 0.25 + 0.5 * near);
+        let fine = mix(0.5, tufts[y * side + x], 0.3 + 0.5 * near);
         let t = (0.62 + 0.35 * patches[y * side + x]) * (0.7 + 0.6 * fine) * mix(1.15, 0.8, near);
-        [mix(0.62, 0.42, near) * t, mix(0.72, 0.62, near) * t, 0.24 * t, 1.0]
+        [mix(0.62, 0.42, near) * t, mix(0.72, 0.62, near) * t, 0.24 * t]
     });
-    let line = |x: f32| 0.17 + 0.012 * sine(0.6 * x);
-    backdrop(texture.blurred(side as f32 / 700.0), 0.75, Some(below(line)))
+    backdrop(texture, 0.75)
 }
 
 /// A tuft of grass in the middle distance, out of focus; never the subject.
@@ -282,9 +287,7 @@ fn furry(
 }
 
 fn belly(white: &Arc<Texture>, cream: [f32; 3], dice: &mut Dice) -> Part {
-    let mut part = furry(white, ellipse([0.0, 0.42], [0.34, 0.36], 0.0), cream, 1500, dice);
-    part.contours.clear();
-    part
+    furry(white, ellipse([0.0, 0.42], [0.34, 0.36], 0.0), cream, 1500, dice)
 }
 
 /// Long thin hair that streams behind.
@@ -343,7 +346,7 @@ fn face(white: &Arc<Texture>) -> Vec<Part> {
         parts.push(spot([x - 0.03 * side - 0.03, -0.04], [0.026, 0.028], [1.0; 3]));
     }
     parts.push(lit(white, ellipse([0.0, 0.17], [0.075, 0.05], 0.0), [0.3, 0.13, 0.12]));
-    let smile = |side: f32| capsule([0.0, 0.235], [0.1 * side, 0.265], [0.012, 0.009]);
+    let smile = |side: f32| capsule([0.0, 0.262], [0.1 * side, 0.235], [0.012, 0.009]);
     parts.extend([-1.0, 1.0].map(|side| Part::plain(white, smile(side), [0.3, 0.13, 0.1])));
     parts
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::canvas::Canvas;
 use super::canvas::Rgba;
 use super::canvas::over;
+use super::dice::Dice;
 use super::hair::Strand;
 use super::hair::paint_strands;
 use super::plane::Affine;
@@ -114,6 +115,48 @@ impl Light {
 }
 
 impl Figure {
+    /// With a smaller figure that it holds, rides or stands by.
+    pub fn joined(mut self, other: Figure, dice: &mut Dice) -> Self {
+        let size = dice.range(0.3, 0.6);
+        let place = Affine::scale(size, size)
+            .then(Affine::shift([dice.spread(0.9), dice.range(-0.2, 0.9 - 0.5 * size)]));
+        let other = other.moved(place, size);
+        if dice.chance(0.5) {
+            self.parts.extend(other.parts);
+        } else {
+            self.parts.splice(0..0, other.parts);
+        }
+        self.fitted()
+    }
+
+    /// Moved and scaled so that it is two units wide or high, and centred.
+    pub fn fitted(self) -> Self {
+        let mut bounds = Bounds::NONE;
+        let points = self.parts.iter().flat_map(|part| part.contours.iter().flatten());
+        points.for_each(|p| bounds.add(*p));
+        let (centre, half) = bounds.centre_and_half();
+        let scale = 1.0 / half.max(1e-3);
+        self.moved(Affine::shift(centre.map(|v| -v)).then(Affine::scale(scale, scale)), scale)
+    }
+
+    /// After a map that scales by `scale` and neither turns nor mirrors.
+    fn moved(mut self, map: Affine, scale: f32) -> Self {
+        let back = map.inverse();
+        for part in &mut self.parts {
+            part.contours.iter_mut().flatten().for_each(|p| *p = map.map(*p));
+            for strand in &mut part.strands {
+                strand.root = map.map(strand.root);
+                strand.along = strand.along.map(|v| v * scale);
+                strand.width *= scale;
+            }
+            part.swing.pivot = map.map(part.swing.pivot);
+            part.skin.map = back.then(part.skin.map);
+            part.skin.light.centre = map.map(part.skin.light.centre);
+            part.skin.light.radius *= scale;
+        }
+        self
+    }
+
     /// The pixels that the figure may touch.
     pub fn window(&self, map: Affine, seconds: f32) -> Window {
         let mut bounds = Bounds::NONE;
@@ -159,9 +202,10 @@ fn paint_skin(
 ) {
     let back = map.inverse();
     for y in 0..window.height {
+        let (first, covered) = rasterizer.row(y);
         let row = canvas.row_mut(window.top + y as i32, window.left, window.width);
         let py = window.top as f32 + y as f32 + 0.5;
-        for (x, (pixel, covered)) in row.iter_mut().zip(rasterizer.row(y)).enumerate() {
+        for (x, (pixel, covered)) in (first..).zip(row[first..].iter_mut().zip(covered)) {
             if *covered > 0.0 {
                 let p = back.map([window.left as f32 + x as f32 + 0.5, py]);
                 let a = covered * skin.opacity;

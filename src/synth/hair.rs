@@ -31,8 +31,7 @@ pub(super) struct Strand {
 
 impl Strand {
     /// The outline at a time in seconds: up one side of a parabola, down the other.
-    fn outline(&self, seconds: f32, out: &mut Contour) {
-        const STEPS: usize = 5;
+    fn outline(&self, seconds: f32, steps: usize, out: &mut Contour) {
         let wind = sine(0.55 * seconds + self.phase) + 0.4 * sine(1.3 * seconds + 2.0 * self.phase);
         let bend = self.bend + self.sway * wind;
         let [ax, ay] = self.along;
@@ -43,8 +42,8 @@ impl Strand {
             [self.root[0] + ax * t - ay * across, self.root[1] + ay * t + ax * across]
         };
         out.clear();
-        out.extend((0..=STEPS).map(|i| at(i as f32 / STEPS as f32, 1.0)));
-        out.extend((0..STEPS).rev().map(|i| at(i as f32 / STEPS as f32, -1.0)));
+        out.extend((0..=steps).map(|i| at(i as f32 / steps as f32, 1.0)));
+        out.extend((0..steps).rev().map(|i| at(i as f32 / steps as f32, -1.0)));
     }
 }
 
@@ -57,8 +56,10 @@ pub(super) fn paint_strands(
     rasterizer: &mut Rasterizer,
 ) {
     let mut outline = [Contour::new()];
+    let growth = map.growth();
     for strand in strands {
-        strand.outline(seconds, &mut outline[0]);
+        let steps = (length(strand.along) * growth * 0.15) as usize;
+        strand.outline(seconds, steps.clamp(2, 6), &mut outline[0]);
         let Some(window) = rasterizer.fill(&outline, map, &canvas.window) else { continue };
         cover(strand.colour, &window, canvas, rasterizer);
     }
@@ -68,12 +69,11 @@ pub(super) fn paint_strands(
 fn cover(colour: [f32; 4], window: &Window, canvas: &mut Canvas, rasterizer: &Rasterizer) {
     let [r, g, b, opacity] = colour;
     for y in 0..window.height {
+        let (first, covered) = rasterizer.row(y);
         let row = canvas.row_mut(window.top + y as i32, window.left, window.width);
-        for (pixel, covered) in row.iter_mut().zip(rasterizer.row(y)) {
-            if *covered > 0.0 {
-                let a = covered * opacity;
-                *pixel = over([r * a, g * a, b * a, a], *pixel);
-            }
+        for (pixel, covered) in row[first..].iter_mut().zip(covered) {
+            let a = covered * opacity;
+            *pixel = over([r * a, g * a, b * a, a], *pixel);
         }
     }
 }
@@ -107,7 +107,8 @@ pub(super) fn grow(
     let mut strands: Vec<(f32, Strand)> = (0..coat.count)
         .map(|_| {
             let skin = edge_point(contour, dice);
-            let inward = dice.range(0.0, 1.0) * coat.depth;
+            // The square root spreads roots evenly over the area.
+            let inward = (1.0 - dice.range(0.0, 1.0).sqrt()) * coat.depth;
             let root = [0, 1].map(|axis| mix(skin[axis], centre[axis], inward));
             (inward, strand(root, centre, coat, colour(root), dice))
         })
@@ -119,7 +120,7 @@ pub(super) fn grow(
 
 fn strand(root: Point, centre: Point, coat: &Coat, skin: [f32; 3], dice: &mut Dice) -> Strand {
     let out = [root[0] - centre[0], root[1] - centre[1]];
-    let n = 1.0 / length(out).max(1e-6);
+    let n = 1.0 / (length(out) + coat.length);
     let size = coat.length * dice.range(0.67, 1.33);
     let along =
         [0, 1].map(|axis| (out[axis] * n + coat.comb[axis] + dice.spread(coat.mess)) * size);

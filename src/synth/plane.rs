@@ -7,7 +7,8 @@ pub(super) type Point = [f32; 2];
 ///
 /// Made of exact operations: the standard library's differs in its last bits between platforms.
 pub(super) fn sine(turns: f32) -> f32 {
-    let x = turns - (turns + 0.5).floor();
+    // To the nearest whole turn; `floor` would be a call on older machines.
+    let x = turns - (turns + if turns < 0.0 { -0.5 } else { 0.5 }) as i32 as f32;
     let y = 8.0 * x - 16.0 * x * x.abs();
     y + 0.225 * (y * y.abs() - y)
 }

@@ -71,6 +71,13 @@ impl Bounds {
         }
     }
 
+    /// The middle, and half of the longer side.
+    pub fn centre_and_half(&self) -> (Point, f32) {
+        let centre = [0, 1].map(|axis| 0.5 * (self.low[axis] + self.high[axis]));
+        let half = [0, 1].map(|axis| 0.5 * (self.high[axis] - self.low[axis]));
+        (centre, half[0].max(half[1]))
+    }
+
     /// The pixels that the box touches.
     pub fn window(&self) -> Window {
         if self.low[0] > self.high[0] {
@@ -89,8 +96,17 @@ impl Bounds {
 #[derive(Debug, Default)]
 pub(super) struct Rasterizer {
     points: Vec<Point>,
-    area: Vec<f32>,
+    /// Row by row: first changes of coverage from one column to the next, then coverage.
+    cells: Vec<f32>,
+    /// The columns of each row that an edge or coverage is in; all other cells are 0.
+    spans: Vec<Span>,
     stride: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    first: usize,
+    end: usize,
 }
 
 impl Rasterizer {
@@ -99,37 +115,51 @@ impl Rasterizer {
     /// Contours in opposite directions subtract, so that a hole is a reversed contour. The pixels
     /// of the returned window are then read by [`Rasterizer::row`].
     pub fn fill(&mut self, contours: &[Vec<Point>], map: Affine, clip: &Window) -> Option<Window> {
+        let mut points = std::mem::take(&mut self.points);
         let mut bounds = Bounds::NONE;
-        self.points.clear();
+        points.clear();
         for p in contours.iter().flatten() {
             let p = map.map(*p);
             bounds.add(p);
-            self.points.push(p);
+            points.push(p);
         }
         let window = bounds.window().intersect(clip);
-        if window.is_empty() {
-            return None;
-        }
-        self.stride = window.width + 2;
-        self.area.clear();
-        self.area.resize(self.stride * window.height, 0.0);
-        let points = std::mem::take(&mut self.points);
-        let mut rest = points.as_slice();
-        for contour in contours {
-            let (these, others) = rest.split_at(contour.len());
-            for (i, p) in these.iter().enumerate() {
-                self.edge(*p, these[(i + 1) % these.len()], &window);
+        if !window.is_empty() {
+            self.clear(&window);
+            let mut rest = points.as_slice();
+            for contour in contours {
+                let (these, others) = rest.split_at(contour.len());
+                for (i, p) in these.iter().enumerate() {
+                    let next = if i + 1 < these.len() { these[i + 1] } else { these[0] };
+                    self.edge(*p, next, &window);
+                }
+                rest = others;
             }
-            rest = others;
+            self.sum_rows();
         }
         self.points = points;
-        self.sum_rows(&window);
-        Some(window)
+        Some(window).filter(|window| !window.is_empty())
     }
 
-    /// Coverage 0..=1 of the window's row `y`, counted from its top.
-    pub fn row(&self, y: usize) -> &[f32] {
-        &self.area[y * self.stride..][..self.stride - 2]
+    /// Of the window's row `y`, counted from its top: the first column that is covered, and the
+    /// coverage 0..=1 from there on.
+    pub fn row(&self, y: usize) -> (usize, &[f32]) {
+        let Span { first, end } = self.spans[y];
+        (first, &self.cells[y * self.stride..][first..end])
+    }
+
+    fn clear(&mut self, window: &Window) {
+        for (y, span) in self.spans.iter().enumerate() {
+            self.cells[y * self.stride..][span.first..span.end].fill(0.0);
+        }
+        // One column for what an edge in the last pixel changes beyond it.
+        self.stride = window.width + 1;
+        let cells = self.stride * window.height;
+        if self.cells.len() < cells {
+            self.cells.resize(cells, 0.0);
+        }
+        self.spans.clear();
+        self.spans.resize(window.height, Span { first: window.width, end: 0 });
     }
 
     /// Splits an edge into its pieces in single rows.
@@ -144,48 +174,51 @@ impl Rasterizer {
         }
         let slope = (xb - xa) / (yb - ya);
         let at = |y: f32| (xa - left) + (y - (ya - top)) * slope;
-        let mut y = first;
+        let (mut y, mut x) = (first, at(first));
         while y < last {
             let row = y as usize;
             let next = ((row + 1) as f32).min(last);
-            self.piece(row, at(y), at(next), sign * (next - y), window.width);
-            y = next;
+            let next_x = at(next);
+            self.piece(row, x.min(next_x), x.max(next_x), sign * (next - y), window.width);
+            (y, x) = (next, next_x);
         }
     }
 
-    /// Adds a piece of an edge that crosses `height` of one row between `xa` and `xb`.
-    fn piece(&mut self, row: usize, xa: f32, xb: f32, height: f32, width: usize) {
-        let cells = &mut self.area[row * self.stride..][..self.stride];
-        let (low, high) = (xa.min(xb), xa.max(xb));
-        let end = width as f32;
-        if high <= 0.0 {
-            cells[0] += height;
+    /// Adds a piece of an edge that crosses `height` of one row between `low` and `high`.
+    fn piece(&mut self, row: usize, low: f32, high: f32, height: f32, width: usize) {
+        let cells = &mut self.cells[row * self.stride..][..self.stride];
+        let right = width as f32;
+        let (start, stop) = (low.clamp(0.0, right), high.clamp(0.0, right));
+        let span = &mut self.spans[row];
+        span.first = span.first.min(start as usize);
+        span.end = span.end.max((stop as usize + 2).min(width));
+        if start >= right {
             return;
         }
-        if high - low < 1e-4 {
-            if low < end {
-                add_cell(cells, low.max(0.0), low.max(0.0), height);
-            }
-            return;
+        if high - low < 1e-3 || stop - start == 0.0 {
+            return add_cell(cells, start, start, height);
         }
         let per_column = height / (high - low);
-        cells[0] += per_column * (-low).max(0.0);
-        let mut x = low.max(0.0);
-        let stop = high.min(end);
+        // What is left of the window covers all of its row.
+        cells[0] += per_column * (start - low);
+        let mut x = start;
         while x < stop {
-            let next = (x.floor() + 1.0).min(stop);
+            let next = ((x as usize + 1) as f32).min(stop);
             add_cell(cells, x, next, per_column * (next - x));
             x = next;
         }
     }
 
-    fn sum_rows(&mut self, window: &Window) {
-        for row in self.area.chunks_exact_mut(self.stride) {
+    fn sum_rows(&mut self) {
+        for (row, span) in self.cells.chunks_exact_mut(self.stride).zip(&mut self.spans) {
+            let (inside, beyond) = row.split_at_mut(self.stride - 1);
+            beyond[0] = 0.0;
+            span.first = span.first.min(span.end);
             let mut sum = 0.0;
-            for cell in &mut row[..window.width] {
+            for cell in &mut inside[span.first..span.end] {
                 sum += *cell;
-                // Rounding leaves a trace of about 1e-6 beyond the right edge.
                 let covered = sum.abs().min(1.0);
+                // Rounding leaves a trace of about 1e-6 beyond the right edge.
                 *cell = if covered < 1e-5 { 0.0 } else { covered };
             }
         }

@@ -12,6 +12,7 @@ use super::scene::Backdrop;
 use super::scene::Layer;
 use super::scene::Object;
 use super::scene::Scene;
+use super::texture::Texture;
 
 /// The two addends of a frame, each of its size.
 pub(super) struct Sum {
@@ -63,7 +64,7 @@ impl Renderer {
     ) -> Vec<f32> {
         let (a, b) = (at(seconds - 0.5 * scene.shutter), at(seconds + 0.5 * scene.shutter));
         let moved = length([b[0] - a[0], b[1] - a[1]]);
-        let count = ((0.5 * moved + 0.75) as usize).clamp(1, most);
+        let count = ((0.4 * moved + 0.75) as usize).clamp(1, most);
         let place = |i: usize| (i as f32 + 0.5) / count as f32 - 0.5;
         (0..count).map(|i| seconds + scene.shutter * place(i)).collect()
     }
@@ -83,23 +84,27 @@ impl Renderer {
             }
         };
         let Some(window) = window else { return };
-        let share = 1.0 / maps.len() as f32;
+        let mut line = Vec::new();
         for y in 0..window.height {
             let (top, left) = (window.top + y as i32, window.left);
             let rest = sum.rest.row_mut(top, left, window.width);
             let subject = sum.subject.row_mut(top, left, window.width);
-            let covered = backdrop.contour.as_ref().map(|_| self.rasterizer.row(y));
-            for (x, (rest, subject)) in rest.iter_mut().zip(subject).enumerate() {
-                let a = covered.map_or(1.0, |row| row[x]);
-                if a == 0.0 {
-                    continue;
+            let (first, covered) = match &backdrop.contour {
+                None => (0, None),
+                Some(_) => {
+                    let (first, covered) = self.rasterizer.row(y);
+                    (first, Some(covered))
                 }
-                let p = [(left + x as i32) as f32 + 0.5, top as f32 + 0.5];
-                let colour = average(&maps, share * a, |map| {
-                    let [u, v] = map.map(p);
-                    backdrop.texture.sample(u, v)
-                });
-                *rest = over(colour, *rest);
+            };
+            line.resize(covered.map_or(window.width, |row| row.len()), [0.0; 4]);
+            paint(&backdrop.texture, &maps, [left + first as i32, top], &mut line);
+            if let Some(covered) = covered {
+                line.iter_mut().zip(covered).for_each(|(colour, a)| *colour = fade(*colour, *a));
+            }
+            for ((colour, rest), subject) in
+                line.iter().zip(&mut rest[first..]).zip(&mut subject[first..])
+            {
+                *rest = over(*colour, *rest);
                 *subject = fade(*subject, 1.0 - colour[3]);
             }
         }
@@ -108,7 +113,7 @@ impl Renderer {
     /// The object's own canvas; `None` when it is out of the frame.
     fn object(&mut self, object: &Object, scene: &Scene, seconds: f32) -> Option<Canvas> {
         let map = |s: f32| object.place(s).then(self.view(scene, s, object.parallax));
-        let moments = self.moments(scene, seconds, 8, |s| map(s).map([0.0; 2]));
+        let moments = self.moments(scene, seconds, 6, |s| map(s).map([0.0; 2]));
         let maps: Vec<Affine> = moments.iter().map(|s| map(*s)).collect();
         let frame = Window::of(self.width, self.height);
         let sigma = object.blur * frame.width.min(frame.height) as f32;
@@ -198,11 +203,17 @@ fn finish(canvas: &mut Canvas, share: f32, haze: [f32; 4]) {
     }
 }
 
-fn average(maps: &[Affine], share: f32, sample: impl Fn(&Affine) -> Rgba) -> Rgba {
-    let mut sum = [0.0; 4];
-    for map in maps {
-        let v = sample(map);
-        sum = std::array::from_fn(|c| sum[c] + v[c] * share);
+/// The mean of a texture under several maps, along a row of pixels from `first` on.
+fn paint(texture: &Texture, maps: &[Affine], first: [i32; 2], row: &mut [Rgba]) {
+    let share = 1.0 / maps.len() as f32;
+    let centre = first.map(|v| v as f32 + 0.5);
+    for (i, map) in maps.iter().enumerate() {
+        let [u, v] = map.map(centre);
+        for (x, pixel) in row.iter_mut().enumerate() {
+            let x = x as f32;
+            let texel = texture.sample(u + x * map.xx, v + x * map.yx);
+            let before = if i == 0 { [0.0; 4] } else { *pixel };
+            *pixel = std::array::from_fn(|c| before[c] + share * texel[c]);
+        }
     }
-    sum
 }

@@ -35,9 +35,7 @@ impl Texture {
 
     /// The colour at a place in texels, interpolated.
     pub fn sample(&self, x: f32, y: f32) -> Rgba {
-        let (left, top) = ((x - 0.5).floor(), (y - 0.5).floor());
-        let (tx, ty) = (x - 0.5 - left, y - 0.5 - top);
-        let (x0, y0) = (left as i32, top as i32);
+        let ((x0, tx), (y0, ty)) = (split(x - 0.5), split(y - 0.5));
         let (xa, xb) = (self.mirror(x0), self.mirror(x0.wrapping_add(1)));
         let (ya, yb) = (self.mirror(y0) * self.side, self.mirror(y0.wrapping_add(1)) * self.side);
         let (a, b) = (self.texels[ya + xa], self.texels[ya + xb]);
@@ -86,4 +84,11 @@ impl Texture {
             [r, g, b, a]
         })
     }
+}
+
+/// The whole number below and the rest; without the call that `floor` is on older machines.
+fn split(v: f32) -> (i32, f32) {
+    let near = v as i32;
+    let below = if near as f32 > v { near.wrapping_sub(1) } else { near };
+    (below, v - below as f32)
 }

@@ -130,14 +130,15 @@ impl CompiledModel {
         Ok(count)
     }
 
-    /// An input or output by its place.
-    pub(super) fn port(&self, side: Side, index: usize) -> Result<Port, BackendError> {
-        let model = self.0.as_ptr();
-        // SAFETY: the model is alive and the port is written to `port`.
-        Port::make("reaching an input or output", |port| unsafe {
+    /// The input or output called `name`; other names that OpenVINO gave it do not matter.
+    pub(super) fn port(&self, side: Side, name: &str) -> Result<Port, BackendError> {
+        let doing = "looking up an input or output";
+        let (model, name) = (self.0.as_ptr(), c_string(doing, name)?);
+        // SAFETY: the model is alive, `name` ends in NUL, the port is written to `port`.
+        Port::make(doing, |port| unsafe {
             match side {
-                Side::Inputs => ov::ov_compiled_model_input_by_index(model, index, port),
-                Side::Outputs => ov::ov_compiled_model_output_by_index(model, index, port),
+                Side::Inputs => ov::ov_compiled_model_input_by_name(model, name.as_ptr(), port),
+                Side::Outputs => ov::ov_compiled_model_output_by_name(model, name.as_ptr(), port),
             }
         })
     }
@@ -149,14 +150,6 @@ impl CompiledModel {
 }
 
 impl Port {
-    /// The tensor's name in the graph.
-    pub(super) fn name(&self) -> Result<String, BackendError> {
-        // SAFETY: the port is alive and the name is written to `name`.
-        string("naming an input or output", |name| unsafe {
-            ov::ov_port_get_any_name(self.0.as_ptr(), name)
-        })
-    }
-
     /// Element type and shape, as `F32 [1, 2, 3]`.
     pub(super) fn describe(&self) -> Result<String, BackendError> {
         let mut kind = ov::ov_element_type_e::DYNAMIC;

@@ -1,7 +1,8 @@
 //! One inference: its memory and its run.
-use crate::backend::openvino::call::{check, owned, refused};
-use crate::backend::openvino::core::{CompiledModel, Side};
+use crate::backend::openvino::call::{c_string, check, owned, refused};
+use crate::backend::openvino::core::CompiledModel;
 use crate::backend::{BackendError, Tensor};
+use crate::signature::TensorSpec;
 use openvino_sys as ov;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
@@ -28,27 +29,18 @@ impl InferRequest {
         })
     }
 
-    /// The tensors that the request reads or writes, in order.
-    pub(super) fn tensors(
-        &self,
-        side: Side,
-        count: usize,
-    ) -> Result<Vec<HostTensor>, BackendError> {
-        (0..count).map(|index| self.tensor(side, index)).collect()
+    /// The tensors that the request reads or writes, by the names in `specs`.
+    pub(super) fn tensors(&self, specs: &[TensorSpec]) -> Result<Vec<HostTensor>, BackendError> {
+        specs.iter().map(|spec| self.tensor(&spec.name)).collect()
     }
 
-    fn tensor(&self, side: Side, index: usize) -> Result<HostTensor, BackendError> {
-        let request = self.0.as_ptr();
-        // SAFETY: the request is alive; the tensor shares ownership of its memory.
-        HostTensor::make("reaching a tensor", |tensor| unsafe {
-            match side {
-                Side::Inputs => {
-                    ov::ov_infer_request_get_input_tensor_by_index(request, index, tensor)
-                }
-                Side::Outputs => {
-                    ov::ov_infer_request_get_output_tensor_by_index(request, index, tensor)
-                }
-            }
+    fn tensor(&self, name: &str) -> Result<HostTensor, BackendError> {
+        let doing = "reaching a tensor";
+        let (request, name) = (self.0.as_ptr(), c_string(doing, name)?);
+        // SAFETY: the request is alive and `name` ends in NUL; the tensor shares its memory's
+        // ownership with the request.
+        HostTensor::make(doing, |tensor| unsafe {
+            ov::ov_infer_request_get_tensor(request, name.as_ptr(), tensor)
         })
     }
 
