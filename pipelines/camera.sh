@@ -31,7 +31,7 @@ if [[ -n "$out" ]]; then
     trap 'rm -f "$partial"' EXIT
     sink=(! "video/x-raw,format=BGRA" ! queue ! avenc_ffv1 ! matroskamux ! filesink "location=$partial")
 else
-    sink=(background=0xff00b140 ! videoconvert ! autovideosink)
+    sink=(background=0x00b140 ! videoconvert ! autovideosink)
 fi
 line=(gst-launch-1.0 -e "${source[@]}" ! videoconvert ! queue leaky=downstream max-size-buffers=2
     ! mgdsam2matte "$@" "${sink[@]}")

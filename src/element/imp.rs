@@ -577,6 +577,13 @@ impl MgdSam2Matte {
         let _ = self.obj().post_message(message.build());
     }
 
+    /// Tells the application how the stream went, for those who cannot ask: `gst-launch-1.0 -m`.
+    pub(super) fn post_stats(&self) {
+        let message = gst::message::Element::builder(self.stats()).src(&*self.obj()).build();
+        // Without a bus nobody wants to know.
+        let _ = self.obj().post_message(message);
+    }
+
     fn stats(&self) -> gst::Structure {
         let mut structure = gst::Structure::builder("mgdsam2matte-stats");
         let engine = lock(&self.engine).clone();

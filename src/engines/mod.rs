@@ -20,7 +20,7 @@ use crate::checkpoint::CheckpointError;
 use crate::onnx::GraphError;
 use crate::session::Session;
 use crate::session::SessionError;
-use crate::signature::Precision;
+pub use crate::signature::Precision;
 use std::path::PathBuf;
 
 /// What runs the engines.
