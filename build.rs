@@ -30,7 +30,8 @@ fn hash_files(path: &Path, hash: &mut DefaultHasher) -> io::Result<()> {
         fs::read(path)?.hash(hash);
         return Ok(());
     }
-    let mut inside: Vec<_> = fs::read_dir(path)?.map(|e| Ok(e?.path())).collect::<io::Result<_>>()?;
+    let mut inside: Vec<_> =
+        fs::read_dir(path)?.map(|e| Ok(e?.path())).collect::<io::Result<_>>()?;
     inside.sort();
     inside.iter().try_for_each(|path| hash_files(path, hash))
 }

@@ -87,7 +87,8 @@ fn the_demo_writes_five_files_whose_alpha_is_one_and_the_same() {
     let expected = ["composite.mp4", "matte.mkv", "matte.mov", "sheet.png", "stats.json"];
     assert_eq!(names(&out), expected);
 
-    let (ffv1, prores) = (frames(&out.join("matte.mkv"), "BGRA"), frames(&out.join("matte.mov"), "BGRA"));
+    let (ffv1, prores) =
+        (frames(&out.join("matte.mkv"), "BGRA"), frames(&out.join("matte.mov"), "BGRA"));
     assert_eq!((ffv1.len(), prores.len()), (FRAMES, FRAMES));
     for (exact, near) in ffv1.iter().zip(&prores) {
         let difference = alpha(exact).zip(alpha(near)).map(|(a, b)| a.abs_diff(b)).max();
@@ -95,7 +96,8 @@ fn the_demo_writes_five_files_whose_alpha_is_one_and_the_same() {
     }
     assert_eq!(frames(&out.join("composite.mp4"), "I420").len(), FRAMES);
 
-    let stats: serde_json::Value = serde_json::from_slice(&fs::read(out.join("stats.json")).unwrap()).unwrap();
+    let stats: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("stats.json")).unwrap()).unwrap();
     assert_eq!(stats["frames"], FRAMES);
     for stage in ["prepare", "infer", "refine", "composite"] {
         assert!(stats["stages"][stage]["p95_ms"].as_f64().unwrap() > 0.0, "{stage}: {stats}");
@@ -161,7 +163,8 @@ fn wrong_arguments_are_refused_before_any_work() {
         ("demo.sh", vec!["none.mkv"]),
     ] {
         let command = root().join("pipelines").join(script);
-        let output = Command::new(command).args(&arguments).current_dir(folder.path()).output().unwrap();
+        let output =
+            Command::new(command).args(&arguments).current_dir(folder.path()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{script} {arguments:?}");
         assert!(!output.stderr.is_empty(), "{script} {arguments:?}");
     }

@@ -175,7 +175,9 @@ pub enum EngineCommand {
 
 /// `mgdsam2 synth`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Writes OUT/im/00000.png (frames) and OUT/gt/00000.png (exact alpha), or one FFV1 clip for OUT.mkv; 25 frames a second.")]
+#[command(
+    after_help = "Writes OUT/im/00000.png (frames) and OUT/gt/00000.png (exact alpha), or one FFV1 clip for OUT.mkv; 25 frames a second."
+)]
 pub struct SynthArgs {
     /// A folder, or a .mkv of the frames alone
     #[arg(short, long, value_name = "OUT", visible_alias = "output")]

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Picture sizes and what people call them; 1080p is what the others are compared with.
-const SIZES: [(&str, u32, u32); 3] = [("720p", 1280, 720), ("1080p", 1920, 1080), ("4K", 3840, 2160)];
+const SIZES: [(&str, u32, u32); 3] =
+    [("720p", 1280, 720), ("1080p", 1920, 1080), ("4K", 3840, 2160)];
 const STAGES: [&str; 3] = ["prepare", "refine", "composite"];
 
 /// Times both, prints a table or JSON.
@@ -32,7 +33,11 @@ pub fn run(typed: &BenchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
         "rest": rest(side, typed.frames)?,
         "peak_rss_mb": stats::peak_rss("self").map(|bytes| bytes / 1_000_000),
     });
-    if typed.json { println!("{report:#}") } else { print_table(&report) }
+    if typed.json {
+        println!("{report:#}")
+    } else {
+        print_table(&report)
+    }
     Ok(Outcome::Complete)
 }
 
@@ -119,14 +124,23 @@ fn print_table(report: &Value) {
         side = report["side"],
     );
     println!("\nall but the engine, NV12 to RGBA, median ms a frame:");
-    println!("{:>6} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9}", "", "prepare", "refine", "composite", "sum", "cpu, all", "to 1080p");
-    let sum = |row: &Value| STAGES.iter().map(|s| number(&row["stages"][s]["median_ms"])).sum::<f64>();
+    println!(
+        "{:>6} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9}",
+        "", "prepare", "refine", "composite", "sum", "cpu, all", "to 1080p"
+    );
+    let sum =
+        |row: &Value| STAGES.iter().map(|s| number(&row["stages"][s]["median_ms"])).sum::<f64>();
     let rows = report["rest"].as_array().map(Vec::as_slice).unwrap_or_default();
     let base = rows.iter().find(|row| row["size"] == "1080p").map_or(1.0, sum);
     for row in rows {
         print!("{:>6}", text(&row["size"]));
         STAGES.iter().for_each(|s| print!(" {:>9.2}", number(&row["stages"][s]["median_ms"])));
-        println!(" {:>9.2} {:>10.2} {:>8.2}x", sum(row), number(&row["cpu_ms_per_frame"]), sum(row) / base);
+        println!(
+            " {:>9.2} {:>10.2} {:>8.2}x",
+            sum(row),
+            number(&row["cpu_ms_per_frame"]),
+            sum(row) / base
+        );
     }
     println!("\npeak RSS: {} MB", report["peak_rss_mb"]);
 }

@@ -55,9 +55,10 @@ impl Running {
             match message.view() {
                 MessageView::Eos(_) => return Ok(()),
                 MessageView::Error(_) => return Err(reason(&message)),
-                MessageView::Warning(warning) => {
-                    tracing::warn!("{}", detail(&warning.error(), warning.debug().as_deref()))
-                }
+                MessageView::Warning(warning) => match cause(warning.debug().as_deref()) {
+                    Some(cause) => tracing::warn!("{cause}"),
+                    None => tracing::warn!("{}", warning.error()),
+                },
                 _ => on_message(&message),
             }
         }
@@ -79,9 +80,12 @@ fn reason(message: &gst::MessageRef) -> anyhow::Error {
     anyhow!("{}", detail(&error.error(), error.debug().as_deref()))
 }
 
-/// GStreamer's sentence and, of its debug text, the last line, which holds the cause.
+/// GStreamer's sentence and the cause that its sender gave.
 fn detail(error: &gst::glib::Error, debug: Option<&str>) -> String {
-    let cause = debug.and_then(|text| text.lines().last()).unwrap_or_default();
-    let cause = cause.trim();
-    if cause.is_empty() { error.to_string() } else { format!("{error} ({cause})") }
+    cause(debug).map_or_else(|| error.to_string(), |cause| format!("{error} ({cause})"))
+}
+
+/// Of a debug text, the last line; those before say where in the source it was posted.
+fn cause(debug: Option<&str>) -> Option<&str> {
+    debug.and_then(|text| text.lines().last()).map(str::trim).filter(|cause| !cause.is_empty())
 }

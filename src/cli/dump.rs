@@ -30,7 +30,8 @@ impl Dump {
             let (path, failure) = (path.clone(), Arc::clone(&first_failure));
             let Opened { session, model, backend, precision, warnings } =
                 engines::open(request, progress)?;
-            let engine = Recorder { engine: session.into_engine(), folder: path, inferred: 0, failure };
+            let engine =
+                Recorder { engine: session.into_engine(), folder: path, inferred: 0, failure };
             let session = Session::new(Box::new(engine))
                 .expect("a recorder has its engine's signature, which was accepted before");
             Ok(Opened { session, model, backend, precision, warnings })

@@ -3,6 +3,7 @@ use super::drive::Running;
 use super::job::{MatteJob, Source};
 use super::picture;
 use anyhow::Context;
+use gst::prelude::*;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
@@ -50,5 +51,6 @@ fn push_all(source: &gst_app::AppSrc, pictures: &[PathBuf], framerate: u32) -> V
 
 fn frame(path: &Path, index: usize, framerate: u32) -> anyhow::Result<gst::Sample> {
     let sample = picture::decode(path, "width=[1,max]")?;
-    picture::as_frame(&sample, index, framerate).with_context(|| format!("{}: no frame", path.display()))
+    picture::as_frame(&sample, index, framerate)
+        .with_context(|| format!("{}: no frame", path.display()))
 }

@@ -1,12 +1,13 @@
 //! Decoded frames of a clip or of pictures, one after another, for work outside a pipeline.
 use super::drive::Running;
 use super::interrupt;
-use super::job::{Source, png_name};
+use super::job::Source;
 use super::picture;
 use anyhow::Context;
 use gst::prelude::*;
 use gst_video::VideoFrameRef;
-use std::path::{Path, PathBuf};
+use gst_video::prelude::*;
+use std::path::Path;
 
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 
@@ -14,8 +15,6 @@ const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 pub struct Frame {
     /// 0, 1, ...
     pub index: usize,
-    /// `00000.png`, or the picture's own name as .png.
-    pub name: PathBuf,
     /// The samples, in the caps that were asked for.
     pub sample: gst::Sample,
 }
@@ -32,7 +31,7 @@ pub fn for_each(
         Source::Pictures(pictures) => {
             for (index, path) in pictures.iter().enumerate() {
                 interrupt::check()?;
-                work(Frame { index, name: png_name(path), sample: picture::decode(path, caps)? })?;
+                work(Frame { index, sample: picture::decode(path, caps)? })?;
             }
             Ok(pictures.len())
         }
@@ -55,7 +54,7 @@ fn for_each_of_clip(
         interrupt::check()?;
         match sink.try_pull_sample(PATIENCE) {
             Some(sample) => {
-                work(Frame { index, name: format!("{index:05}.png").into(), sample })?;
+                work(Frame { index, sample })?;
                 index += 1;
             }
             None if sink.is_eos() => break,

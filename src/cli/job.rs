@@ -97,7 +97,8 @@ impl MatteJob {
 impl Source {
     /// What lies at `path`.
     pub fn at(path: &Path) -> anyhow::Result<Self> {
-        let metadata = path.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+        let metadata =
+            path.metadata().with_context(|| format!("cannot read {}", path.display()))?;
         Ok(match (metadata.is_dir(), picture::is_picture(path)) {
             (true, _) => Self::Pictures(picture::in_folder(path)?),
             (false, true) => Self::Pictures(vec![path.into()]),

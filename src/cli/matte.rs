@@ -40,7 +40,10 @@ pub fn run(typed: &MatteArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     if let Some(path) = &typed.stats {
         stats::write(path, &stats::report(&stats, seconds, stats::peak_rss("self")))?;
     }
-    bars.say(&format!("{frames} frames in {seconds:.1} s, {:.1} per second", frames as f64 / seconds));
+    bars.say(&format!(
+        "{frames} frames in {seconds:.1} s, {:.1} per second",
+        frames as f64 / seconds
+    ));
     Ok(if left_out.is_empty() { Outcome::Complete } else { Outcome::Partial })
 }
 

@@ -49,12 +49,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Sheet(typed) => sheet::run(&typed),
         Command::Watch(typed) => watch::run(&typed, &bars),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Args::command(),
-                "mgdsam2",
-                &mut std::io::stdout(),
-            );
+            clap_complete::generate(shell, &mut Args::command(), "mgdsam2", &mut std::io::stdout());
             Ok(Outcome::Complete)
         }
     }

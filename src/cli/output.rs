@@ -35,7 +35,7 @@ impl Output {
             Sink::Folder(path) => {
                 let folder = UnfinishedFolder::new(path)?;
                 let partial = folder.path().to_path_buf();
-                let name = names(job);
+                let mut name = names(job);
                 write_pictures(running, move |pts| partial.join(name(pts)));
                 Ok(Self::Folder(folder))
             }
@@ -59,7 +59,9 @@ fn names(job: &MatteJob) -> Box<dyn FnMut(gst::ClockTime) -> PathBuf + Send> {
         Source::Pictures(pictures) => {
             let names: Vec<_> = pictures.iter().map(|path| png_name(path)).collect();
             let framerate = job.framerate;
-            Box::new(move |pts| names[picture::index_at(pts, framerate).min(names.len() - 1)].clone())
+            Box::new(move |pts| {
+                names[picture::index_at(pts, framerate).min(names.len() - 1)].clone()
+            })
         }
         Source::Clip(_) => {
             let mut count = 0..;

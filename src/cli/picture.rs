@@ -1,12 +1,14 @@
 //! Pictures in files: found in a folder, decoded one by one, written one by one.
 use super::drive::Running;
-use anyhow::Context;
+use super::interrupt;
+use anyhow::{Context, bail};
 use gst::prelude::*;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// What picture files are called.
 const EXTENSIONS: [&str; 10] =
     ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "pnm"];
@@ -45,8 +47,15 @@ pub fn decode(path: &Path, caps: &str) -> anyhow::Result<gst::Sample> {
     ))?;
     running.element::<gst::Element>("in").set_property("location", path);
     let sink = running.element::<gst_app::AppSink>("out");
-    running.to_end(|_| ()).with_context(|| format!("cannot decode {}", path.display()))?;
-    sink.pull_sample().with_context(|| format!("{}: expected a picture, found none", path.display()))
+    running.play()?;
+    loop {
+        interrupt::check()?;
+        match sink.try_pull_sample(PATIENCE) {
+            Some(sample) => return Ok(sample),
+            None if sink.is_eos() => bail!("{}: expected a picture, found none", path.display()),
+            None => running.check().with_context(|| format!("cannot decode {}", path.display()))?,
+        }
+    }
 }
 
 /// `sample` as frame `index` of a clip of `framerate`.

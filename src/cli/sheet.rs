@@ -78,5 +78,6 @@ fn grey(x: usize, y: usize) -> u8 {
 /// A pixel with straight alpha over a grey.
 fn over(rgba: &[u8], grey: u8) -> [u8; 3] {
     let alpha = u32::from(rgba[3]);
-    [0, 1, 2].map(|c| ((u32::from(rgba[c]) * alpha + u32::from(grey) * (255 - alpha) + 127) / 255) as u8)
+    [0, 1, 2]
+        .map(|c| ((u32::from(rgba[c]) * alpha + u32::from(grey) * (255 - alpha) + 127) / 255) as u8)
 }

@@ -29,7 +29,8 @@ pub fn report(element: &gst::StructureRef, seconds: f64, peak_rss: Option<u64>) 
 
 fn json_of(value: &glib::SendValue) -> Value {
     let number = value.get::<f64>().ok().map(rounded);
-    let counts = [value.get::<u64>().ok().map(|n| json!(n)), value.get::<u32>().ok().map(|n| json!(n))];
+    let counts =
+        [value.get::<u64>().ok().map(|n| json!(n)), value.get::<u32>().ok().map(|n| json!(n))];
     let text = value.get::<Option<String>>().ok().map(|text| json!(text));
     let switch = value.get::<bool>().ok().map(|on| json!(on));
     let known = [number, switch, text].into_iter().chain(counts).flatten().next();

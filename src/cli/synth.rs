@@ -8,8 +8,8 @@ use super::progress::Bars;
 use super::unfinished::{UnfinishedFile, UnfinishedFolder};
 use anyhow::Context;
 use gst::prelude::*;
-use gstmgdsam2::synth::{Clip, FRAMES_PER_SECOND, Kind, Picture};
 use gst_video::{VideoFormat, VideoInfo};
+use gstmgdsam2::synth::{Clip, FRAMES_PER_SECOND, Kind, Picture};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use std::path::Path;
@@ -34,7 +34,8 @@ pub fn run(typed: &SynthArgs, bars: &Bars) -> anyhow::Result<Outcome> {
 
 /// `im/00000.png` and `gt/00000.png`, ...: DAVIS' names.
 fn write_folder(clip: &Clip, frames: usize, out: &Path, bar: &ProgressBar) -> anyhow::Result<()> {
-    let (images, truths) = (UnfinishedFolder::new(&out.join("im"))?, UnfinishedFolder::new(&out.join("gt"))?);
+    let (images, truths) =
+        (UnfinishedFolder::new(&out.join("im"))?, UnfinishedFolder::new(&out.join("gt"))?);
     (0..frames).into_par_iter().try_for_each(|index| {
         interrupt::check()?;
         let drawn = clip.render(index);
@@ -61,7 +62,8 @@ fn write_clip(clip: &Clip, frames: usize, out: &Path, bar: &ProgressBar) -> anyh
     running.play()?;
     for start in (0..frames).step_by(BATCH) {
         interrupt::check()?;
-        let batch: Vec<_> = (start..frames.min(start + BATCH)).into_par_iter().map(|i| clip.render(i)).collect();
+        let batch: Vec<_> =
+            (start..frames.min(start + BATCH)).into_par_iter().map(|i| clip.render(i)).collect();
         for (offset, drawn) in batch.into_iter().enumerate() {
             let sample = sample_of(drawn, start + offset)?;
             source.push_sample(&sample).map_err(|flow| match running.check() {
@@ -85,6 +87,10 @@ fn sample_of(drawn: Picture, index: usize) -> anyhow::Result<gst::Sample> {
         .stride(&[3 * width as i32])
         .fps(rate)
         .build()?;
-    let sample = gst::Sample::builder().buffer(&gst::Buffer::from_mut_slice(drawn.rgb)).caps(&info.to_caps()?).build();
-    picture::as_frame(&sample, index, FRAMES_PER_SECOND as u32).context("a sample has caps and a buffer")
+    let sample = gst::Sample::builder()
+        .buffer(&gst::Buffer::from_mut_slice(drawn.rgb))
+        .caps(&info.to_caps()?)
+        .build();
+    picture::as_frame(&sample, index, FRAMES_PER_SECOND as u32)
+        .context("a sample has caps and a buffer")
 }

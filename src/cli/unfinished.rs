@@ -65,7 +65,8 @@ impl UnfinishedFolder {
         }
         for entry in fs::read_dir(self.partial.path()).with_context(context)? {
             let entry = entry.with_context(context)?;
-            fs::rename(entry.path(), self.complete.join(entry.file_name())).with_context(context)?;
+            fs::rename(entry.path(), self.complete.join(entry.file_name()))
+                .with_context(context)?;
         }
         Ok(())
     }

@@ -38,8 +38,9 @@ pub fn run(typed: &WatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     ensure!(status.success(), "{program} ended with {status}");
     if let Some(path) = &typed.stats {
-        let (structure, seconds) =
-            heard.stats.with_context(|| format!("{program} posted no `{STATS}`: is mgdsam2matte in the line?"))?;
+        let (structure, seconds) = heard.stats.with_context(|| {
+            format!("{program} posted no `{STATS}`: is mgdsam2matte in the line?")
+        })?;
         stats::write(path, &stats::report(&structure, seconds, heard.peak_rss))?;
     }
     Ok(Outcome::Complete)

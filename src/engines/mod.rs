@@ -89,10 +89,7 @@ pub struct Built {
 /// Builds or finds in the cache the engines of `request`, and opens them.
 ///
 /// A cache that cannot be used is a warning, never an error.
-pub fn open(
-    request: &Request,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Opened, EngineError> {
+pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
     let mut plan = Plan::new(request)?;
     let found = plan.open(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
@@ -106,10 +103,7 @@ pub fn open(
 }
 
 /// Builds the engines of `request` into its cache, unless they are there, whole.
-pub fn build(
-    request: &Request,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Built, EngineError> {
+pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Built, EngineError> {
     let mut plan = Plan::new(request)?;
     let found = plan.open(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });

@@ -152,10 +152,7 @@ impl Plan {
     }
 
     /// The engine and its graph's hash.
-    fn build(
-        &self,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(OpenVino, String), EngineError> {
+    fn build(&self, progress: &mut dyn FnMut(Progress)) -> Result<(OpenVino, String), EngineError> {
         progress(Progress { stage: "building the graph", fraction: 0.1 });
         let graph = Graph::new(&self.signature.graph, &self.checkpoint, Precision::F32);
         let onnx = image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?;
