@@ -22,8 +22,8 @@ done
 
 pipelines/setup.sh
 [[ -n "${MGDSAM2_BIN:-}" ]] || cargo build --release --locked
-bin="${MGDSAM2_BIN:-target/release}"
-export GST_PLUGIN_PATH="$PWD/$bin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
+bin="$(realpath "${MGDSAM2_BIN:-target/release}")"
+export GST_PLUGIN_PATH="$bin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
 
 mkdir -p "$out"
 partial="$(mktemp -d "$out/.partial.XXXXXX")"

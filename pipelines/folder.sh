@@ -10,9 +10,9 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 export GST_PLUGIN_PATH="${MGDSAM2_BIN:-$root/target/release}${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
 
 if [[ -r "$in/00000.jpg" ]]; then
-    decode=("image/jpeg,framerate=25/1" ! jpegdec) extension=jpg
+    decode=("caps=image/jpeg,framerate=25/1" ! jpegdec) extension=jpg
 elif [[ -r "$in/00000.png" ]]; then
-    decode=("image/png,framerate=25/1" ! pngdec) extension=png
+    decode=("caps=image/png,framerate=25/1" ! pngdec) extension=png
 else
     echo "folder: $in: expected 00000.jpg or 00000.png, found neither" >&2
     exit 1
@@ -20,7 +20,7 @@ fi
 mkdir -p "$(dirname "$out")"
 partial="$(mktemp -d "$out.partial.XXXXXX")"
 trap 'rm -rf "$partial"' EXIT
-line=(gst-launch-1.0 multifilesrc "location=$in/%05d.$extension" ! "${decode[@]}" ! videoconvert
+line=(gst-launch-1.0 multifilesrc "location=$in/%05d.$extension" "${decode[@]}" ! videoconvert
     ! mgdsam2matte "$@" ! "video/x-raw,format=GRAY8" ! pngenc ! multifilesink "location=$partial/%05d.png")
 echo "${line[*]@Q}" | sed -E "s|'([A-Za-z0-9_./=:,+%!-]+)'|\\1|g"
 "${line[@]}"
