@@ -520,7 +520,8 @@ impl MgdSam2Matte {
         let fps = state.as_ref()?.video.as_ref()?.input.fps();
         let (frames, seconds) =
             (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
-        gst::ClockTime::SECOND.mul_div_ceil(seconds, frames)
+        // A picture, or a source of no fixed rate, has 0 frames a second.
+        (frames > 0).then(|| gst::ClockTime::SECOND.mul_div_ceil(seconds, frames)).flatten()
     }
 
     /// What a frame takes, and what the frames we can hold last.
