@@ -1,6 +1,7 @@
 //! Rows of samples to rows of bytes.
 use super::colorimetry::Affine;
 use super::refine::round_to_byte;
+use super::vector::vectorised;
 
 /// Luma is clamped as the colours are that the model saw.
 pub(super) fn luma_row(samples: &[Vec<u16>; 3], (weights, k): ([f32; 3], f32), luma: &mut [f32]) {
@@ -83,5 +84,16 @@ pub(super) fn interleave(colour: &[Vec<u8>; 3], alpha: &[u8], shifts: [u32; 4], 
         let [c0, c1, c2, alpha] = [c0, c1, c2, alpha].map(u32::from);
         let packed = c0 << shifts[0] | c1 << shifts[1] | c2 << shifts[2] | alpha << shifts[3];
         *pixel = packed.to_le_bytes();
+    }
+}
+
+vectorised! {
+    /// One output of an [`Affine`] on rows of bytes.
+    pub(super) fn bytes_row(samples: &[Vec<u8>; 3], output: ([f32; 3], f32), bytes: &mut [u8]) {
+        let [s0, s1, s2] = samples;
+        let ([w0, w1, w2], k) = output;
+        for (((byte, &s0), &s1), &s2) in bytes.iter_mut().zip(s0).zip(s1).zip(s2) {
+            *byte = round_to_byte(f32::from(s0) * w0 + f32::from(s1) * w1 + f32::from(s2) * w2 + k);
+        }
     }
 }

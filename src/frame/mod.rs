@@ -2,6 +2,7 @@
 mod blend;
 mod chroma;
 mod colorimetry;
+mod components;
 pub mod composite;
 mod convert;
 mod error;
@@ -12,6 +13,7 @@ mod resize;
 mod sigmoid;
 mod source_rows;
 mod upsample;
+mod vector;
 mod window;
 
 pub use colorimetry::{Colorimetry, Matrix};
