@@ -6,6 +6,7 @@ use super::convert::{convert_pixels, convert_row, interleave, luma_row, scale_ro
 use super::refine::{Coefficients, round_to_byte};
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
 use super::upsample::{Lerp, Upsample};
+use super::vector::vectorised;
 use super::{Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat};
 
 /// What becomes of the colours. GRAY8 targets are the matte itself in any case.
@@ -232,21 +233,25 @@ fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameErr
     }
 }
 
-fn alpha_without_slope(offset: Lerp, alpha: &mut [u8]) {
-    let offsets = offset.above.iter().zip(offset.below);
-    for (alpha, (above, below)) in alpha.iter_mut().zip(offsets) {
-        *alpha = round_to_byte(255.0 * (above + (below - above) * offset.weight));
+vectorised! {
+    fn alpha_without_slope(offset: Lerp, alpha: &mut [u8]) {
+        let offsets = offset.above.iter().zip(offset.below);
+        for (alpha, (above, below)) in alpha.iter_mut().zip(offsets) {
+            *alpha = round_to_byte(255.0 * (above + (below - above) * offset.weight));
+        }
     }
 }
 
-fn alpha_with_slope(slope: Lerp, offset: Lerp, luma: &[f32], alpha: &mut [u8]) {
-    let slopes = slope.above.iter().zip(slope.below);
-    let offsets = offset.above.iter().zip(offset.below);
-    for (((alpha, luma), (s0, s1)), (o0, o1)) in alpha.iter_mut().zip(luma).zip(slopes).zip(offsets)
-    {
-        let slope_here = s0 + (s1 - s0) * slope.weight;
-        let offset_here = o0 + (o1 - o0) * offset.weight;
-        *alpha = round_to_byte(255.0 * (slope_here * luma + offset_here));
+vectorised! {
+    fn alpha_with_slope(slope: Lerp, offset: Lerp, luma: &[f32], alpha: &mut [u8]) {
+        let slopes = slope.above.iter().zip(slope.below);
+        let offsets = offset.above.iter().zip(offset.below);
+        for (((alpha, luma), (s0, s1)), (o0, o1)) in alpha.iter_mut().zip(luma).zip(slopes).zip(offsets)
+        {
+            let slope_here = s0 + (s1 - s0) * slope.weight;
+            let offset_here = o0 + (o1 - o0) * offset.weight;
+            *alpha = round_to_byte(255.0 * (slope_here * luma + offset_here));
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Bilinear enlargement of square planes, a row at a time.
+use super::vector::vectorised;
 
 /// Stretches a square plane to any width and height; pixel centres map to pixel centres.
 ///
@@ -11,6 +12,8 @@ pub(super) struct Upsample {
     height: usize,
     /// Per output column: the left sample's index, and the right one's weight.
     taps: Vec<(u32, f32)>,
+    /// One row of the plane, and its last pixel again.
+    row: Vec<f32>,
     /// Stretched rows of the plane; row `r` lies in `rows[r % 2]`, as `held` says.
     rows: [Vec<f32>; 2],
     held: [Option<usize>; 2],
@@ -34,6 +37,7 @@ impl Upsample {
         (self.side, self.height) = (side, height);
         self.taps.clear();
         self.taps.extend((0..width).map(|x| tap(x, width, side)));
+        self.row = vec![0.0; side + 1];
         self.rows = [vec![0.0; width], vec![0.0; width]];
     }
 
@@ -52,11 +56,17 @@ impl Upsample {
         if self.held[r % 2].replace(r) == Some(r) {
             return;
         }
-        let from = &plane[r * self.side..][..self.side];
-        let last = self.side - 1;
-        for (out, &(left, weight)) in self.rows[r % 2].iter_mut().zip(&self.taps) {
-            let left = left as usize;
-            let (a, b) = (from[left], from[(left + 1).min(last)]);
+        let (row, beyond) = self.row.split_at_mut(self.side);
+        row.copy_from_slice(&plane[r * self.side..][..self.side]);
+        beyond.fill(row[self.side - 1]);
+        stretch_row(&self.row, &self.taps, &mut self.rows[r % 2]);
+    }
+}
+
+vectorised! {
+    fn stretch_row(row: &[f32], taps: &[(u32, f32)], out: &mut [f32]) {
+        for (out, &(left, weight)) in out.iter_mut().zip(taps) {
+            let [a, b] = [row[left as usize], row[left as usize + 1]];
             *out = a + (b - a) * weight;
         }
     }

@@ -1,4 +1,5 @@
 //! The guided filter's slope: how alpha follows luma within a window.
+use super::vector::vectorised;
 
 /// Variance of luma (0..=1) under which a window counts as flat: a little above camera noise, so
 /// that noise does not reach alpha.
@@ -90,16 +91,18 @@ impl Windows {
     }
 }
 
-/// Luma, alpha, luma squared, luma times alpha.
-fn add_to_columns(columns: &mut [Vec<u32>; 4], luma: &[u16], alpha: &[u16]) {
-    let [lumas, alphas, squares, products] = columns;
-    let sums = lumas.iter_mut().zip(alphas).zip(squares.iter_mut().zip(products));
-    for (((l, a), (ll, la)), (&luma, &alpha)) in sums.zip(luma.iter().zip(alpha)) {
-        let (luma, alpha) = (u32::from(luma), u32::from(alpha));
-        *l += luma;
-        *a += alpha;
-        *ll += luma * luma;
-        *la += luma * alpha;
+vectorised! {
+    /// Luma, alpha, luma squared, luma times alpha.
+    fn add_to_columns(columns: &mut [Vec<u32>; 4], luma: &[u16], alpha: &[u16]) {
+        let [lumas, alphas, squares, products] = columns;
+        let sums = lumas.iter_mut().zip(alphas).zip(squares.iter_mut().zip(products));
+        for (((l, a), (ll, la)), (&luma, &alpha)) in sums.zip(luma.iter().zip(alpha)) {
+            let (luma, alpha) = (u32::from(luma), u32::from(alpha));
+            *l += luma;
+            *a += alpha;
+            *ll += luma * luma;
+            *la += luma * alpha;
+        }
     }
 }
 

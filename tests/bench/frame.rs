@@ -12,7 +12,9 @@ const SIZES: [(&str, usize, usize); 4] =
 const FRAMES: usize = 21;
 
 fn main() -> Result<(), FrameError> {
-    println!("ms a frame, one core, NV12 in: least of {FRAMES} frames; the last column their median");
+    println!(
+        "ms a frame, one core, NV12 in: least of {FRAMES} frames; the last column their median"
+    );
     for side in [1024, 384] {
         println!("\nside {side:<7}      squash     fit  composite   total  of 1080p   median");
         for target in [PixelFormat::Rgba, PixelFormat::A420] {
