@@ -4,7 +4,7 @@
 //! instruction set into this crate: minutes of build for what is two short loops.
 use super::vector::vectorised;
 
-/// What weights of one output sample sum to, in bits; one weight alone is one step less, to fit.
+/// What weights of one output sample sum to, in bits.
 const WEIGHT_BITS: u32 = 15;
 
 /// Samples between the two passes have this many bits below a byte's.
@@ -12,6 +12,9 @@ const BETWEEN_BITS: u32 = 8;
 
 /// Output samples that are summed at once; rows are padded to whole blocks.
 const BLOCK: usize = 32;
+
+/// Output samples of a row at once, across.
+const LANES: usize = 8;
 
 /// A plane's own size, and what of it lies under the frame; the square is filled from this.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -41,7 +44,9 @@ struct Axis {
     taps: usize,
     first: Vec<usize>,
     /// `taps` for each output.
-    weights: Vec<i16>,
+    weights: Vec<u16>,
+    /// The weights of [`LANES`] outputs side by side, tap by tap; the last outputs are padding.
+    lanes: Vec<[u16; LANES]>,
 }
 
 impl Resize {
@@ -52,8 +57,9 @@ impl Resize {
             return;
         }
         self.of = (size, side);
-        // Whole vectors of taps.
+        // Bytes are read four at a time.
         self.across = Axis::new(size.columns, size.covered.0, side, 4);
+        self.across.fill_lanes();
         self.down = Axis::new(size.rows, size.covered.1, side, 1);
         self.row = vec![0; size.columns + self.across.taps];
         self.between = vec![0; padded(side) * self.down.taps];
@@ -72,13 +78,8 @@ impl Resize {
         // Taps beyond the plane have no weight.
         for r in self.done..(first + taps).min(size.rows) {
             read(r, &mut self.row[..size.columns]);
-            let between = &mut self.between[r % taps * width..][..side];
-            match self.across.taps {
-                4 => across::<4>(&self.row, &self.across, between),
-                8 => across::<8>(&self.row, &self.across, between),
-                16 => across::<16>(&self.row, &self.across, between),
-                _ => across::<0>(&self.row, &self.across, between),
-            }
+            let between = &mut self.between[r % taps * width..][..width];
+            across(&self.row, &self.across, between);
             self.done = r + 1;
         }
         out.resize(width, 0);
@@ -109,45 +110,77 @@ impl Axis {
             .collect();
         let taps = taps.next_multiple_of(multiple);
         let weights = spans.iter().flat_map(|(_, weights)| whole_weights(weights, taps)).collect();
-        Self { taps, first: spans.iter().map(|(first, _)| *first).collect(), weights }
+        let first = spans.iter().map(|(first, _)| *first).collect();
+        Self { taps, first, weights, lanes: Vec::new() }
     }
 
-    fn of(&self, i: usize) -> (usize, &[i16]) {
+    /// Pads to whole blocks.
+    fn fill_lanes(&mut self) {
+        let outputs = padded(self.first.len());
+        self.first.resize(outputs, 0);
+        self.weights.resize(outputs * self.taps, 0);
+        let lanes = self.weights.chunks_exact(LANES * self.taps).flat_map(|weights| {
+            (0..self.taps).map(|tap| std::array::from_fn(|lane| weights[lane * self.taps + tap]))
+        });
+        self.lanes = lanes.collect();
+    }
+
+    fn of(&self, i: usize) -> (usize, &[u16]) {
         (self.first[i], &self.weights[i * self.taps..][..self.taps])
     }
 }
 
 /// `weights` as whole numbers that sum to 2^15, then zeros up to `taps` of them.
-fn whole_weights(weights: &[f64], taps: usize) -> Vec<i16> {
+fn whole_weights(weights: &[f64], taps: usize) -> Vec<u16> {
     let one = f64::from(1 << WEIGHT_BITS) / weights.iter().sum::<f64>();
     let (mut sum, mut given) = (0.0, 0);
     let whole = weights.iter().map(|weight| {
         // What rounding took from one is given to the next.
         sum += weight * one;
-        let step = sum.round() as i32 - given;
+        let step = sum.round() as u32 - given;
         given += step;
-        i16::try_from(step).unwrap_or(i16::MAX)
+        step as u16
     });
     whole.chain(std::iter::repeat(0)).take(taps).collect()
 }
 
 vectorised! {
-    /// One row at the square's width; `TAPS` is `axis.taps`, or 0 for any multiple of 4.
-    fn across<const TAPS: usize>(row: &[u8], axis: &Axis, between: &mut [u16]) {
-        let taps = if TAPS == 0 { axis.taps } else { TAPS };
-        let weights = axis.weights.chunks_exact(taps);
-        for ((out, &first), weights) in between.iter_mut().zip(&axis.first).zip(weights) {
-            let samples = &row[first..first + taps];
-            let products = samples.iter().zip(weights).map(|(&s, &w)| i32::from(s) * i32::from(w));
-            let sum = products.sum::<i32>() + (1 << (WEIGHT_BITS - BETWEEN_BITS - 1));
-            *out = (sum >> (WEIGHT_BITS - BETWEEN_BITS)) as u16;
+    /// One row at the square's width.
+    fn across(row: &[u8], axis: &Axis, between: &mut [u16]) {
+        const SHIFT: u32 = WEIGHT_BITS - BETWEEN_BITS;
+        let weights = axis.lanes.chunks_exact(axis.taps);
+        let firsts = axis.first.as_chunks::<LANES>().0;
+        let outs = between.as_chunks_mut::<LANES>().0.iter_mut();
+        for ((out, firsts), weights) in outs.zip(firsts).zip(weights) {
+            let mut sums = [1 << (SHIFT - 1); LANES];
+            for (i, weights) in weights.as_chunks::<4>().0.iter().enumerate() {
+                let mut fours = [0; LANES];
+                for (word, &first) in fours.iter_mut().zip(firsts) {
+                    *word = four(row, first + 4 * i);
+                }
+                for (tap, weights) in weights.iter().enumerate() {
+                    for ((sum, four), &weight) in sums.iter_mut().zip(fours).zip(weights) {
+                        *sum += (four >> (8 * tap) & 0xff) * u32::from(weight);
+                    }
+                }
+            }
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = (sum >> SHIFT) as u16;
+            }
         }
     }
 }
 
+/// Four bytes in one word, the first lowest.
+#[inline(always)]
+fn four(row: &[u8], at: usize) -> u32 {
+    let bytes = &row[at..at + 4];
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
 vectorised! {
     /// One row of bytes from the rows `first` and on, each where [`Resize`] keeps it.
-    fn down(between: &[u16], first: usize, weights: &[i16], out: &mut [u8]) {
+    fn down(between: &[u16], first: usize, weights: &[u16], out: &mut [u8]) {
         const BITS: u32 = WEIGHT_BITS + BETWEEN_BITS;
         let (taps, width) = (weights.len(), out.len());
         for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
@@ -156,7 +189,7 @@ vectorised! {
                 let start = (first + i) % taps * width + block * BLOCK;
                 let row = &between[start..start + BLOCK];
                 for (sum, &sample) in sums.iter_mut().zip(row) {
-                    *sum += u32::from(weight as u16) * u32::from(sample);
+                    *sum += u32::from(weight) * u32::from(sample);
                 }
             }
             for (out, sum) in out.iter_mut().zip(sums) {
