@@ -12,6 +12,7 @@ pub mod refine;
 mod resize;
 mod sigmoid;
 mod source_rows;
+mod stretch;
 mod upsample;
 mod vector;
 mod window;

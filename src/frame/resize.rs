@@ -42,7 +42,7 @@ pub(super) struct Resize {
 #[derive(Debug, Default)]
 struct Axis {
     taps: usize,
-    first: Vec<usize>,
+    first: Vec<u32>,
     /// `taps` for each output.
     weights: Vec<u16>,
     /// The weights of [`LANES`] outputs side by side, tap by tap; the last outputs are padding.
@@ -110,7 +110,7 @@ impl Axis {
             .collect();
         let taps = taps.next_multiple_of(multiple);
         let weights = spans.iter().flat_map(|(_, weights)| whole_weights(weights, taps)).collect();
-        let first = spans.iter().map(|(first, _)| *first).collect();
+        let first = spans.iter().map(|(first, _)| *first as u32).collect();
         Self { taps, first, weights, lanes: Vec::new() }
     }
 
@@ -126,7 +126,7 @@ impl Axis {
     }
 
     fn of(&self, i: usize) -> (usize, &[u16]) {
-        (self.first[i], &self.weights[i * self.taps..][..self.taps])
+        (self.first[i] as usize, &self.weights[i * self.taps..][..self.taps])
     }
 }
 
@@ -156,7 +156,7 @@ vectorised! {
             for (i, weights) in weights.as_chunks::<4>().0.iter().enumerate() {
                 let mut fours = [0; LANES];
                 for (word, &first) in fours.iter_mut().zip(firsts) {
-                    *word = four(row, first + 4 * i);
+                    *word = four(row, first as usize + 4 * i);
                 }
                 for (tap, weights) in weights.iter().enumerate() {
                     for ((sum, four), &weight) in sums.iter_mut().zip(fours).zip(weights) {

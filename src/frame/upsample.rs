@@ -1,5 +1,5 @@
 //! Bilinear enlargement of square planes, a row at a time.
-use super::vector::vectorised;
+use super::stretch::{PADDING, Taps};
 
 /// Stretches a square plane to any width and height; pixel centres map to pixel centres.
 ///
@@ -10,9 +10,9 @@ pub(super) struct Upsample {
     /// Pixels along a side of the plane.
     side: usize,
     height: usize,
-    /// Per output column: the left sample's index, and the right one's weight.
-    taps: Vec<(u32, f32)>,
-    /// One row of the plane, and its last pixel again.
+    /// Per output column.
+    taps: Taps,
+    /// One row of the plane, and its last pixel again and again.
     row: Vec<f32>,
     /// Stretched rows of the plane; row `r` lies in `rows[r % 2]`, as `held` says.
     rows: [Vec<f32>; 2],
@@ -31,13 +31,12 @@ impl Upsample {
     /// Forgets the last plane; the next is `side * side`, its output `width` by `height`.
     pub(super) fn begin(&mut self, side: usize, width: usize, height: usize) {
         self.held = [None; 2];
-        if (side, width, height) == (self.side, self.taps.len(), self.height) {
+        if (side, width, height) == (self.side, self.taps.width(), self.height) {
             return;
         }
         (self.side, self.height) = (side, height);
-        self.taps.clear();
-        self.taps.extend((0..width).map(|x| tap(x, width, side)));
-        self.row = vec![0.0; side + 1];
+        self.taps = Taps::new(side, width, |x| tap(x, width, side));
+        self.row = vec![0.0; side + PADDING];
         self.rows = [vec![0.0; width], vec![0.0; width]];
     }
 
@@ -59,16 +58,7 @@ impl Upsample {
         let (row, beyond) = self.row.split_at_mut(self.side);
         row.copy_from_slice(&plane[r * self.side..][..self.side]);
         beyond.fill(row[self.side - 1]);
-        stretch_row(&self.row, &self.taps, &mut self.rows[r % 2]);
-    }
-}
-
-vectorised! {
-    fn stretch_row(row: &[f32], taps: &[(u32, f32)], out: &mut [f32]) {
-        for (out, &(left, weight)) in out.iter_mut().zip(taps) {
-            let [a, b] = [row[left as usize], row[left as usize + 1]];
-            *out = a + (b - a) * weight;
-        }
+        self.taps.stretch(&self.row, &mut self.rows[r % 2]);
     }
 }
 
