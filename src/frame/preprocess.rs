@@ -1,7 +1,7 @@
 //! Pixels to the square RGB picture that the model sees.
 use super::colorimetry::Affine;
 use super::components;
-use super::convert::bytes_row;
+use super::convert::{FromYuv, yuv_rows_to_rgb};
 use super::resize::{Resize, padded};
 use super::source_rows::check_input;
 use super::vector::vectorised;
@@ -42,32 +42,31 @@ impl Squash {
             resize.begin(components::size(frame, component), self.side);
         }
         self.row[count..].iter_mut().for_each(|chroma| chroma.fill(128));
-        let to_rgb = frame.format.is_yuv().then(|| to_rgb(frame));
+        let from_yuv = to_rgb(frame);
         for (y, image) in image.chunks_exact_mut((3 * self.side).max(1)).enumerate() {
             for (component, resize) in self.resize[..count].iter_mut().enumerate() {
                 let read = |r, out: &mut [u8]| components::read(frame, component, r, out);
                 resize.row(y, read, &mut self.row[component]);
             }
-            let Some(to_rgb) = to_rgb else {
+            let Some(from_yuv) = &from_yuv else {
                 interleave_rgb(&self.row, image);
                 continue;
             };
-            for (i, out) in self.rgb.iter_mut().enumerate() {
-                bytes_row(&self.row, to_rgb.output(i), out);
-            }
+            yuv_rows_to_rgb(&self.row, from_yuv, &mut self.rgb);
             interleave_rgb(&self.rgb, image);
         }
         Ok(())
     }
 }
 
-/// From 8 bits.
-fn to_rgb(frame: &FrameView) -> Affine {
+/// From 8 bits; `None` for frames in R'G'B'.
+fn to_rgb(frame: &FrameView) -> Option<FromYuv> {
     let colorimetry = match frame.format {
         PixelFormat::Gray8 => Colorimetry { matrix: Matrix::Bt709, ..frame.colorimetry },
         _ => frame.colorimetry,
     };
-    Affine::to_rgb(colorimetry, 8, 1.0)
+    let map = Affine::to_rgb(colorimetry, 8, 1.0);
+    FromYuv::of(&map).filter(|_| frame.format.is_yuv())
 }
 
 vectorised! {
