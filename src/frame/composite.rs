@@ -2,7 +2,7 @@
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
-use super::convert::{convert_pixels, convert_row, interleave, luma_row, scale_row};
+use super::convert::{convert_pixels, convert_row, interleave, scale_row, weighted};
 use super::refine::{Coefficients, round_to_byte};
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
 use super::upsample::{Lerp, Upsample};
@@ -27,8 +27,6 @@ pub struct Composite {
     source: SourceRows,
     slope: Upsample,
     offset: Upsample,
-    /// 0..=1.
-    luma: Vec<f32>,
     alpha: Vec<u8>,
     /// In the target's colours.
     colour: [Vec<u8>; 3],
@@ -97,7 +95,6 @@ impl Composite {
         if coefficients.grid > 0 {
             self.slope.begin(coefficients.grid, width, height);
         }
-        self.luma.resize(width, 0.0);
         self.alpha.resize(width, 0);
         self.colour.iter_mut().for_each(|row| row.resize(width, 0));
     }
@@ -107,9 +104,8 @@ impl Composite {
         if coefficients.grid == 0 {
             return alpha_without_slope(offset, &mut self.alpha);
         }
-        luma_row(&self.source.samples, to_luma, &mut self.luma);
         let slope = self.slope.row(&coefficients.slope, y);
-        alpha_with_slope(slope, offset, &self.luma, &mut self.alpha);
+        alpha_with_slope(slope, offset, &self.source.samples, to_luma, &mut self.alpha);
     }
 
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
@@ -243,16 +239,37 @@ vectorised! {
 }
 
 vectorised! {
-    fn alpha_with_slope(slope: Lerp, offset: Lerp, luma: &[f32], alpha: &mut [u8]) {
+    /// Luma is made on the way, of its own row alone where chroma has no part in it.
+    fn alpha_with_slope(
+        slope: Lerp,
+        offset: Lerp,
+        samples: &[Vec<u16>; 3],
+        to_luma: ([f32; 3], f32),
+        alpha: &mut [u8],
+    ) {
+        let ([s0, s1, s2], (weights, k)) = (samples, to_luma);
         let slopes = slope.above.iter().zip(slope.below);
         let offsets = offset.above.iter().zip(offset.below);
-        for (((alpha, luma), (s0, s1)), (o0, o1)) in alpha.iter_mut().zip(luma).zip(slopes).zip(offsets)
-        {
-            let slope_here = s0 + (s1 - s0) * slope.weight;
-            let offset_here = o0 + (o1 - o0) * offset.weight;
-            *alpha = round_to_byte(255.0 * (slope_here * luma + offset_here));
+        let lerps = slopes.zip(offsets).map(|((s0, s1), (o0, o1))| {
+            (s0 + (s1 - s0) * slope.weight, o0 + (o1 - o0) * offset.weight)
+        });
+        let outs = alpha.iter_mut().zip(lerps);
+        if weights[1..] == [0.0; 2] {
+            for ((alpha, (slope, offset)), &s0) in outs.zip(s0) {
+                *alpha = alpha_at(slope, offset, f32::from(s0) * weights[0] + k);
+            }
+            return;
+        }
+        for ((alpha, (slope, offset)), ((&s0, &s1), &s2)) in outs.zip(s0.iter().zip(s1).zip(s2)) {
+            *alpha = alpha_at(slope, offset, weighted([s0, s1, s2], weights, k));
         }
     }
+}
+
+/// Luma is clamped as the colours are that the model saw.
+#[inline(always)]
+fn alpha_at(slope: f32, offset: f32, luma: f32) -> u8 {
+    round_to_byte(255.0 * (slope * luma.clamp(0.0, 1.0) + offset))
 }
 
 /// Of the three colours and alpha in a packed pixel, in bits from its first byte.

@@ -4,22 +4,6 @@ use super::refine::round_to_byte;
 use super::vector::vectorised;
 
 vectorised! {
-    /// Luma is clamped as the colours are that the model saw.
-    pub(super) fn luma_row(samples: &[Vec<u16>; 3], output: ([f32; 3], f32), luma: &mut [f32]) {
-        let ([s0, s1, s2], (weights, k)) = (samples, output);
-        if weights[1..] == [0.0; 2] {
-            for (luma, &s0) in luma.iter_mut().zip(s0) {
-                *luma = (f32::from(s0) * weights[0] + k).clamp(0.0, 1.0);
-            }
-            return;
-        }
-        for (((luma, &s0), &s1), &s2) in luma.iter_mut().zip(s0).zip(s1).zip(s2) {
-            *luma = weighted([s0, s1, s2], weights, k).clamp(0.0, 1.0);
-        }
-    }
-}
-
-vectorised! {
     /// One output of an [`Affine`], as bytes.
     pub(super) fn convert_row(samples: &[Vec<u16>; 3], output: ([f32; 3], f32), bytes: &mut [u8]) {
         let ([s0, s1, s2], (weights, k)) = (samples, output);
@@ -49,7 +33,7 @@ vectorised! {
 }
 
 #[inline(always)]
-fn weighted(samples: [u16; 3], weights: [f32; 3], k: f32) -> f32 {
+pub(super) fn weighted(samples: [u16; 3], weights: [f32; 3], k: f32) -> f32 {
     let [s0, s1, s2] = samples.map(f32::from);
     s0 * weights[0] + s1 * weights[1] + s2 * weights[2] + k
 }
