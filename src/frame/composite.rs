@@ -1,12 +1,12 @@
 //! The frame's own colours with alpha, in the layout that goes on.
+use super::alpha::{alpha_with_slope, alpha_without_slope};
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
-use super::convert::{convert_pixels, convert_row, interleave, scale_row, weighted};
-use super::refine::{Coefficients, round_to_byte};
+use super::convert::{convert_pixels, convert_row, interleave, scale_row};
+use super::refine::Coefficients;
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
-use super::upsample::{Lerp, Upsample};
-use super::vector::vectorised;
+use super::upsample::Upsample;
 use super::{Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat};
 
 /// What becomes of the colours. GRAY8 targets are the matte itself in any case.
@@ -227,49 +227,6 @@ fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameErr
         true => target.check(),
         false => Err(FrameError::TargetSize { expected, found }),
     }
-}
-
-vectorised! {
-    fn alpha_without_slope(offset: Lerp, alpha: &mut [u8]) {
-        let offsets = offset.above.iter().zip(offset.below);
-        for (alpha, (above, below)) in alpha.iter_mut().zip(offsets) {
-            *alpha = round_to_byte(255.0 * (above + (below - above) * offset.weight));
-        }
-    }
-}
-
-vectorised! {
-    /// Luma is made on the way, of its own row alone where chroma has no part in it.
-    fn alpha_with_slope(
-        slope: Lerp,
-        offset: Lerp,
-        samples: &[Vec<u16>; 3],
-        to_luma: ([f32; 3], f32),
-        alpha: &mut [u8],
-    ) {
-        let ([s0, s1, s2], (weights, k)) = (samples, to_luma);
-        let slopes = slope.above.iter().zip(slope.below);
-        let offsets = offset.above.iter().zip(offset.below);
-        let lerps = slopes.zip(offsets).map(|((s0, s1), (o0, o1))| {
-            (s0 + (s1 - s0) * slope.weight, o0 + (o1 - o0) * offset.weight)
-        });
-        let outs = alpha.iter_mut().zip(lerps);
-        if weights[1..] == [0.0; 2] {
-            for ((alpha, (slope, offset)), &s0) in outs.zip(s0) {
-                *alpha = alpha_at(slope, offset, f32::from(s0) * weights[0] + k);
-            }
-            return;
-        }
-        for ((alpha, (slope, offset)), ((&s0, &s1), &s2)) in outs.zip(s0.iter().zip(s1).zip(s2)) {
-            *alpha = alpha_at(slope, offset, weighted([s0, s1, s2], weights, k));
-        }
-    }
-}
-
-/// Luma is clamped as the colours are that the model saw.
-#[inline(always)]
-fn alpha_at(slope: f32, offset: f32, luma: f32) -> u8 {
-    round_to_byte(255.0 * (slope * luma.clamp(0.0, 1.0) + offset))
 }
 
 /// Of the three colours and alpha in a packed pixel, in bits from its first byte.
