@@ -97,7 +97,7 @@ impl Axis {
     fn new(from: usize, covered: f64, to: usize, multiple: usize) -> Self {
         let scale = covered / to as f64;
         let support = scale.max(1.0);
-        let mut taps: usize = 0;
+        let mut taps: usize = 1;
         let spans: Vec<(usize, Vec<f64>)> = (0..to)
             .map(|i| {
                 let centre = (i as f64 + 0.5) * scale;
