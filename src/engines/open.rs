@@ -154,8 +154,8 @@ impl Plan {
     /// The engine and its graph's hash.
     fn build(&self, progress: &mut dyn FnMut(Progress)) -> Result<(OpenVino, String), EngineError> {
         progress(Progress { stage: "building the graph", fraction: 0.1 });
-        let precision = self.options.precision;
-        let graph = Graph::new(&self.signature.graph, &self.checkpoint, precision);
+        // OpenVINO lowers an f32 graph itself, and then fuses attention, which casts would prevent.
+        let graph = Graph::new(&self.signature.graph, &self.checkpoint, Precision::F32);
         let onnx = image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?;
         let graph_sha256 = sha256(&onnx);
         progress(Progress { stage: "compiling", fraction: 0.4 });

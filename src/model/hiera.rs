@@ -93,39 +93,46 @@ fn block<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> Tensor<'c> {
 
 /// `MultiScaleAttention` in each window. Windows are padded with zeros, which are not masked.
 fn window_attention<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> Tensor<'c> {
-    let &[v, h, w, c] = x.shape.as_slice() else { return x.clone() };
-    let [tall, wide] = b.window.map_or([h, w], |side| [side, side]);
-    let (down, across) = (h.div_ceil(tall), w.div_ceil(wide));
-    let x = x.pad_after(&[0, down * tall - h, across * wide - w, 0]);
-    let x = cut_windows(&x, [tall, wide]).reshape(&[v * down * across, tall * wide, c]);
-
-    let [mut q, k, val] = qkv(s, &x, b);
-    let (mut tall, mut wide) = (tall, wide);
+    let &[v, h, w, _] = x.shape.as_slice() else { return x.clone() };
+    let side = b.window.map_or([h, w], |side| [side, side]);
+    let [q, k, val] = qkv(s, x, b, side);
+    let windows = q.shape[0];
+    let (mut q, mut tall, mut wide) = (q, side[0], side[1]);
     if b.pools {
-        q = pool(&q.reshape(&[v * down * across, tall, wide, b.dim_out]));
+        q = pool(&q.reshape(&[windows, tall, wide, b.dim_out]));
         (tall, wide) = (tall / 2, wide / 2);
-        q = q.reshape(&[v * down * across, tall * wide, b.dim_out]);
+        q = q.reshape(&[windows, tall * wide, b.dim_out]);
     }
     let y = dot_product_attention([&q, &k, &val], b.heads);
-    let y = linear(&s.at("proj"), &y, b.dim_out);
 
+    let across = w.div_ceil(side[1]);
+    let y = y.reshape(&[windows / across, across, tall, wide * b.dim_out]);
     let shrink = usize::from(b.pools) + 1;
-    let y = join_windows(&y.reshape(&[v * down, across, tall, wide * b.dim_out]), v, b.dim_out);
-    y.slice(1, 0..h / shrink).slice(2, 0..w / shrink)
+    let y = join_windows(&y, v, b.dim_out).slice(1, 0..h / shrink).slice(2, 0..w / shrink);
+    linear(&s.at("proj"), &y, b.dim_out)
 }
 
-/// The three projections of `qkv`, apart, so that nothing has to be split afterwards.
-fn qkv<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> [Tensor<'c>; 3] {
+/// The three projections of `qkv` in windows: (windows, tall * wide, dim_out) each. They are
+/// apart, so that nothing has to be split afterwards.
+fn qkv<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block, side: [usize; 2]) -> [Tensor<'c>; 3] {
     let (s, out) = (s.at("qkv"), b.dim_out);
-    let weight = s.weight("weight", &[3 * out, x.shape[2]]);
+    let weight = s.weight("weight", &[3 * out, x.shape[3]]);
     let bias = s.weight("bias", &[3 * out]);
+    let padded = !x.shape[1].is_multiple_of(side[0]) || !x.shape[2].is_multiple_of(side[1]);
+    let x = if padded { x.clone() } else { cut_windows(x, side) };
     std::array::from_fn(|i| {
         let part = i * out..(i + 1) * out;
         let mut parts = [weight.slice(0, part.clone()), bias.slice(0, part)];
         if i == 0 {
             parts = parts.map(|w| scale_weight(&w, attention_scale(out, b.heads)));
         }
-        affine(x, &s, &parts[0], &parts[1])
+        let [weight, bias] = parts;
+        if !padded {
+            return affine(&x, &s, &weight, &bias);
+        }
+        // Zeros are projected to the bias alone, so they need not be projected.
+        let y = x.within(&s).matmul(&s.value(&weight.transpose()));
+        cut_windows(&y, side).add(&s.value(&bias))
     })
 }
 
@@ -134,10 +141,14 @@ fn pool<'c>(x: &Tensor<'c>) -> Tensor<'c> {
     channels_last(&channels_first(x).max_pool_2x2())
 }
 
-/// (V, h, w, C) to (V * down, across, tall, wide * C): one transpose, rows in one piece.
+/// (V, h, w, C), padded with zeros, to (V * down * across, tall * wide, C): one transpose of
+/// whole rows.
 fn cut_windows<'c>(x: &Tensor<'c>, [tall, wide]: [usize; 2]) -> Tensor<'c> {
     let &[v, h, w, c] = x.shape.as_slice() else { return x.clone() };
-    x.reshape(&[v * h / tall, tall, w / wide, wide * c]).permute(&[0, 2, 1, 3])
+    let (down, across) = (h.div_ceil(tall), w.div_ceil(wide));
+    let x = x.pad_after(&[0, down * tall - h, across * wide - w, 0]);
+    let rows = x.reshape(&[v * down, tall, across, wide * c]).permute(&[0, 2, 1, 3]);
+    rows.reshape(&[v * down * across, tall * wide, c])
 }
 
 /// (V * down, across, tall, wide * C) to (V, h, w, C).
