@@ -119,6 +119,7 @@ fn mask_decoders(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
             image: layers::channels_last(&image.add(&dense)),
             image_pe: layers::channels_last(&pe).reshape(&[1, h * w, dim]),
             sparse: case.input(f, c, "sparse"),
+            sparse_mask: None,
             high_res: [s0, s1],
         };
         let y = mask_decoder(&s, &input, sizes);
