@@ -21,6 +21,7 @@ pub fn run_family(name: &str) -> Option<fn(&Fixture, &mut Comparison) -> Result<
         _ if name.starts_with("memory_attention") => Some(memory_attentions),
         _ if name.starts_with("memory_encoder") => Some(memory_encoders),
         _ if name.starts_with("prompt_encoder") => Some(prompt_encoders),
+        _ if name.starts_with("track_") => Some(super::tracking::clip),
         _ => None,
     }
 }
