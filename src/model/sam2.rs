@@ -1,5 +1,4 @@
 //! SAM2's video tracker: its blocks put together to the graphs of [`signature::tracker`].
-use super::config::{HieraConfig, NeckConfig};
 use super::fpn_neck::fpn_level;
 use super::hiera::hiera;
 use super::layers::{channels_first, channels_last, conv2d, linear, mlp};
@@ -7,171 +6,32 @@ use super::mask_decoder::{DecoderSizes, MaskDecoderInput, mask_decoder};
 use super::memory_attention::{MemoryAttentionInput, memory_attention};
 use super::memory_encoder::memory_encoder;
 use super::mgd_sam2::normalise;
-use super::{position_encoding, prompt_encoder};
-use crate::onnx::{Graph, GraphError, Interpolation, OnnxModel, Scope, Tensor, Window2d};
+use super::{Sam2Config, position_encoding, prompt_encoder};
+use crate::onnx::{Graph, GraphError, OnnxModel, Scope, Tensor, Window2d};
 use crate::signature;
-use crate::signature::tracker::TrackerShape;
 use crate::signature::{ElementType, Signature};
-use serde::{Deserialize, Serialize};
 
 /// A mask prompt's 0 and 1 become these logits' ends; so do probabilities that are remembered.
 const MASK_SCALE: f32 = 20.0;
 const MASK_BIAS: f32 = -10.0;
 
-/// Every size that SAM2's checkpoints or graphs depend on, under the official names; what all
-/// published models share may be left out.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Sam2Config {
-    /// `S`: the side of the picture in pixels.
-    pub image_size: usize,
-    /// As [`HieraConfig::embed_dim`].
-    pub embed_dim: usize,
-    /// As [`HieraConfig::num_heads`].
-    pub num_heads: usize,
-    /// As [`HieraConfig::stages`].
-    pub stages: [usize; 4],
-    /// As [`HieraConfig::global_att_blocks`].
-    pub global_att_blocks: Vec<usize>,
-    /// As [`HieraConfig::window_pos_embed_bkg_spatial_size`].
-    pub window_pos_embed_bkg_spatial_size: [usize; 2],
-    /// As [`HieraConfig::window_spec`].
-    pub window_spec: [usize; 4],
-    /// `C`: channels from the neck on.
-    #[serde(default = "channels")]
-    pub d_model: usize,
-    /// Channels of the memory.
-    #[serde(default = "mem_dim")]
-    pub mem_dim: usize,
-    /// Layers of memory attention.
-    #[serde(default = "mem_layers")]
-    pub mem_layers: usize,
-    /// Hidden channels of memory attention.
-    #[serde(default = "hidden")]
-    pub ff: usize,
-    /// Heads of the mask decoder's transformer.
-    #[serde(default = "heads")]
-    pub dec_heads: usize,
-    /// Hidden channels of the mask decoder's MLPs.
-    #[serde(default = "hidden")]
-    pub dec_mlp_dim: usize,
-    /// Memory frames that a frame looks at.
-    #[serde(default = "num_maskmem")]
-    pub num_maskmem: usize,
-    /// The most prompted frames that a frame looks at: slots in the graph.
-    #[serde(default = "conditioning_frames")]
-    pub conditioning_frames: usize,
-    /// `max_obj_ptrs_in_encoder`: slots in the graph.
-    #[serde(default = "max_obj_ptrs")]
-    pub max_obj_ptrs: usize,
-    /// The most points a prompt may have.
-    #[serde(default = "points")]
-    pub points: usize,
-}
-
-fn channels() -> usize {
-    256
-}
-fn mem_dim() -> usize {
-    64
-}
-fn mem_layers() -> usize {
-    4
-}
-fn hidden() -> usize {
-    2048
-}
-fn heads() -> usize {
-    8
-}
-fn num_maskmem() -> usize {
-    7
-}
-fn conditioning_frames() -> usize {
-    4
-}
-fn max_obj_ptrs() -> usize {
-    16
-}
-fn points() -> usize {
-    8
-}
-
 /// Adds a graph's inputs, of this signature, and returns its outputs in the signature's order.
 pub type Outputs = for<'c> fn(&Graph<'c>, &Sam2Config, &Signature) -> Vec<Tensor<'c>>;
 
-impl Sam2Config {
-    /// The sizes that the tracker's graphs share.
-    pub fn shape(&self) -> TrackerShape {
-        TrackerShape {
-            side: self.image_size,
-            channels: self.d_model,
-            mem_dim: self.mem_dim,
-            num_maskmem: self.num_maskmem,
-            conditioning_frames: self.conditioning_frames,
-            max_obj_ptrs: self.max_obj_ptrs,
-            points: self.points,
-        }
-    }
-
-    /// The tracker's graphs in the order in which a frame may run them: encoder, memory
-    /// attention, decoder, prompt decoder, memory encoder.
-    pub fn graphs(&self, image: ElementType) -> [(Signature, Outputs); 5] {
-        let shape = self.shape();
-        [
-            (signature::tracker::encoder(&shape, image), encoder),
-            (signature::tracker::memory_attention(&shape), attend_to_memory),
-            (signature::tracker::decoder(&shape), decoder),
-            (signature::tracker::prompt_decoder(&shape), prompt_decoder),
-            (signature::tracker::memory_encoder(&shape), encode_memory),
-        ]
-    }
-
-    fn hiera(&self) -> HieraConfig {
-        HieraConfig {
-            embed_dim: self.embed_dim,
-            num_heads: self.num_heads,
-            stages: self.stages,
-            global_att_blocks: self.global_att_blocks.clone(),
-            window_pos_embed_bkg_spatial_size: self.window_pos_embed_bkg_spatial_size,
-            window_spec: self.window_spec,
-            scale_factor: None,
-        }
-    }
-
-    fn neck(&self) -> NeckConfig {
-        NeckConfig {
-            level_dims: [self.d_model; 4],
-            top_down_levels: vec![2, 3],
-            upsampling: Interpolation::Nearest,
-        }
-    }
-
-    /// Records what of this configuration describes no model.
-    fn check(&self, s: &Scope) {
-        let multiple = |field, value: usize, of: usize| {
-            if value == 0 || !value.is_multiple_of(of.max(1)) {
-                s.reject(field, format!("a multiple of {of}"), value);
-            }
-        };
-        multiple("image_size", self.image_size, 32);
-        multiple("image_size", self.image_size / 4, self.window_spec[0]);
-        multiple("embed_dim", self.embed_dim, self.num_heads);
-        multiple("d_model", self.d_model, 8);
-        multiple("d_model", self.d_model, 2 * self.dec_heads);
-        multiple("d_model", self.d_model, self.mem_dim);
-        multiple("mem_dim", self.mem_dim, 4);
-        multiple("num_maskmem", self.num_maskmem, 1);
-        multiple("conditioning_frames", self.conditioning_frames, 1);
-        multiple("max_obj_ptrs", self.max_obj_ptrs, 1);
-        multiple("points", self.points, 1);
-        if self.window_spec[..3].iter().any(|w| !w.is_multiple_of(2)) {
-            let expected = "windows that halve where the stage changes";
-            s.reject("window_spec", expected, format!("{:?}", self.window_spec));
-        }
-    }
+/// The tracker's graphs in the order in which a frame may run them: encoder, memory
+/// attention, decoder, prompt decoder, memory encoder.
+pub fn tracker_graphs(c: &Sam2Config, image: ElementType) -> [(Signature, Outputs); 5] {
+    let shape = c.shape();
+    [
+        (signature::tracker::encoder(&shape, image), encoder),
+        (signature::tracker::memory_attention(&shape), attend_to_memory),
+        (signature::tracker::decoder(&shape), decoder),
+        (signature::tracker::prompt_decoder(&shape), prompt_decoder),
+        (signature::tracker::memory_encoder(&shape), encode_memory),
+    ]
 }
 
-/// Builds one of [`Sam2Config::graphs`] on `graph`.
+/// Builds one of [`tracker_graphs`] on `graph`.
 pub fn tracker_graph(
     graph: Graph,
     c: &Sam2Config,

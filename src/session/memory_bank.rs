@@ -13,6 +13,9 @@ pub type FrameIndex = i64;
 /// Added to products with what is not there: e to this is exactly zero.
 pub(super) const MASKED: f32 = -1e4;
 
+/// Prompted frames that wait for tracking to come by, at most.
+const MOST_PROMPTED: usize = 64;
+
 /// SAM2's options of what is looked at; the defaults are SAM2.1's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BankOptions {
@@ -106,6 +109,9 @@ impl MemoryBank {
     }
 
     /// Remembers a prompted frame: `features` (h * w, mem_dim) and `pointer` (C).
+    ///
+    /// Prompts may come before tracking starts, in any order; beyond 64 that are remembered, the
+    /// oldest frame is forgotten.
     pub fn remember_prompted(&mut self, frame: FrameIndex, features: &[f32], pointer: &[f32]) {
         self.tracked.retain(|memory| memory.frame != frame);
         let memory = Memory { frame, features: features.into(), pointer: pointer.into() };
@@ -113,7 +119,12 @@ impl MemoryBank {
             Some(earlier) => *earlier = memory,
             None => self.conditioning.push(memory),
         }
-        self.forget_old(frame);
+        // Tracking may still be far from this frame, so nothing is old because of it.
+        if self.conditioning.len() > MOST_PROMPTED.max(self.shape.conditioning_frames) {
+            let oldest = self.conditioning.iter().map(|m| m.frame);
+            let oldest = oldest.max_by_key(|&at| self.behind(frame, at));
+            self.conditioning.retain(|memory| Some(memory.frame) != oldest);
+        }
     }
 
     /// Remembers a tracked frame, unless it was prompted.

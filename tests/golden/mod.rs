@@ -47,6 +47,11 @@ impl Fixture {
             as usize
     }
 
+    /// A switch of the configuration, off where absent.
+    pub fn flag(&self, field: &str) -> bool {
+        self.config[field].as_bool().unwrap_or(false)
+    }
+
     pub fn get(&self, name: &str) -> &(Vec<usize>, Vec<f32>) {
         self.tensors.get(name).unwrap_or_else(|| panic!("fixture has no `{name}`"))
     }
@@ -107,6 +112,7 @@ pub fn execute<'c>(
 }
 
 /// What of one fixture was compared, and how it went.
+#[derive(Clone)]
 pub struct Comparison {
     fixture: String,
     tolerance: f64,
