@@ -38,6 +38,8 @@ pub fn tracker_graph(
     (signature, outputs): &(Signature, Outputs),
 ) -> Result<OnnxModel, GraphError> {
     c.check(&graph.root());
+    // No block is built of sizes that it cannot take.
+    graph.clone().finish(&[])?;
     let outputs = outputs(&graph, c, signature);
     let names = signature.outputs.iter().map(|spec| spec.name.as_str());
     graph.finish(&names.zip(&outputs).collect::<Vec<_>>())
