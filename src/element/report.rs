@@ -14,7 +14,8 @@ impl MgdSam2Matte {
         let fps = state.as_ref()?.video.as_ref()?.input.fps();
         let (frames, seconds) =
             (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
-        gst::ClockTime::SECOND.mul_div_ceil(seconds, frames)
+        // A picture, or a source of no fixed rate, has 0 frames a second.
+        (frames > 0).then(|| gst::ClockTime::SECOND.mul_div_ceil(seconds, frames)).flatten()
     }
 
     /// What a frame takes, and what the frames we can hold last.
@@ -69,6 +70,13 @@ impl MgdSam2Matte {
             .src(&*self.obj());
         // Without a bus nobody wants to know.
         let _ = self.obj().post_message(message.build());
+    }
+
+    /// Tells the application how the stream went, for those who cannot ask: `gst-launch-1.0 -m`.
+    pub(super) fn post_stats(&self) {
+        let message = gst::message::Element::builder(self.stats()).src(&*self.obj()).build();
+        // Without a bus nobody wants to know.
+        let _ = self.obj().post_message(message);
     }
 
     /// The `stats` property.

@@ -66,6 +66,9 @@ impl Task {
             }
             Item::Pass(Payload::Event(event)) => {
                 gst::log!(CAT, imp = element, "pushing {event:?}");
+                if event.type_() == gst::EventType::Eos {
+                    element.post_stats();
+                }
                 element.srcpad.push_event(event);
             }
             // Whoever asked may have been told to flush since.

@@ -71,6 +71,11 @@ impl Session {
         Ok(Self { image })
     }
 
+    /// The engine, to be wrapped in another.
+    pub fn into_engine(self) -> Box<dyn Engine> {
+        self.image
+    }
+
     /// The side of the square picture that [`step`](Self::step) takes, in pixels: `2S`.
     pub fn side(&self) -> usize {
         self.image.signature().inputs[0].shape[1]

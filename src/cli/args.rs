@@ -1,0 +1,253 @@
+//! What was typed. Nothing here is checked against the world: that is `job`'s part.
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  mgdsam2 matte clip.mp4 -o matte.mov          ProRes 4444, straight alpha
+  mgdsam2 matte clip.mp4 -o matte.mkv          FFV1, lossless BGRA
+  mgdsam2 matte photo.jpg -o cutout.png
+  mgdsam2 matte frames/ -o cutouts/            one PNG per frame, same names
+  mgdsam2 matte frames/ -o alpha/ --alpha-only DAVIS layout: grey PNGs
+  mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
+  mgdsam2 engine build base-plus --mgd mgd_sam2.pth
+  mgdsam2 bench --model nano
+
+Exit codes: 0 all was done, 1 nothing was, 2 some was and the rest is named.";
+
+/// Video matting with MGD-SAM2: frames in, frames with a true alpha channel out.
+#[derive(Debug, Parser)]
+#[command(name = "mgdsam2", version, after_help = EXAMPLES, propagate_version = true)]
+pub struct Args {
+    /// Say more: -v what is done, -vv how, -vvv every frame (RUST_LOG overrides)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Draw no progress bars
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Matte a clip, a picture or a folder of frames
+    Matte(MatteArgs),
+    /// Build, list and describe engines
+    #[command(subcommand)]
+    Engine(EngineCommand),
+    /// Draw a procedural clip with exact alpha
+    Synth(SynthArgs),
+    /// Time the engine, and everything that is not the engine
+    Bench(BenchArgs),
+    /// Lay frames, alpha and composite of a matted clip side by side
+    Sheet(SheetArgs),
+    /// Run a gst-launch-1.0 line with a progress bar and keep the element's statistics
+    Watch(WatchArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell to print for
+        shell: Shell,
+    },
+}
+
+const MATTE_EXAMPLES: &str = "\
+IN is anything GStreamer decodes, or a folder of pictures in the order of their names.
+OUT decides the format:
+  .mov  ProRes 4444 with straight alpha        .mkv  FFV1, lossless BGRA
+  .mp4  H.264, needs --background              .png  for a single picture
+  a folder (or a name that ends in /)          one PNG per frame
+
+OUT appears when it is complete: an interrupted run leaves nothing behind.
+A picture of a folder that cannot be read is named and left out (exit code 2).";
+
+/// `mgdsam2 matte`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = MATTE_EXAMPLES)]
+#[command(group(ArgGroup::new("result").required(true).multiple(true).args(["output", "dump"])))]
+pub struct MatteArgs {
+    /// A clip, a picture, or a folder of frames
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// Where the matte goes: .mov, .mkv, .mp4, .png or a folder
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Which model with which weights.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Infer every N-th frame; those between get the last result on their own luma
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub interval: u32,
+    /// Composite over a colour (rrggbb) instead of keeping alpha
+    #[arg(long, value_name = "RRGGBB", value_parser = parse_colour)]
+    pub background: Option<u32>,
+    /// Write the matte itself, grey, instead of the cut-out
+    #[arg(long, conflicts_with = "background")]
+    pub alpha_only: bool,
+    /// Frames per second of a folder of frames
+    #[arg(long, value_name = "FPS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub framerate: u32,
+    /// Write the raw logits of each inference there, as 00000.npy, ...
+    #[arg(long, value_name = "DIR")]
+    pub dump: Option<PathBuf>,
+    /// Write frame counts and times as JSON
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+}
+
+/// Which model, with which weights, run by what.
+#[derive(Debug, clap::Args)]
+pub struct ModelArgs {
+    /// A recipe's name (see `mgdsam2 engine list`) or a recipe file
+    #[arg(long, value_name = "RECIPE", default_value = "nano")]
+    pub model: String,
+    /// With which weights, for which backend.
+    #[command(flatten)]
+    pub weights: WeightArgs,
+}
+
+/// With which weights, run by what.
+#[derive(Debug, clap::Args)]
+pub struct WeightArgs {
+    /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
+    #[arg(long, visible_alias = "weights", value_name = "CKPT")]
+    pub mgd: Option<PathBuf>,
+    /// Random weights: true speed, meaningless matte
+    #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
+    pub random_weights: Option<u64>,
+    /// What runs the engine
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// What the engine computes in [default: the fastest the recipe and the machine allow]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Inference threads; 0 is one per core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: u32,
+}
+
+/// What runs engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Backend {
+    /// The best that is here
+    #[default]
+    Auto,
+    /// OpenVINO on the CPU
+    Openvino,
+}
+
+/// What an engine computes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// IEEE single
+    F32,
+    /// bfloat16
+    Bf16,
+    /// IEEE half
+    F16,
+}
+
+/// `mgdsam2 engine`.
+#[derive(Debug, Subcommand)]
+pub enum EngineCommand {
+    /// Build a recipe's engine into the cache, so that the first clip starts at once
+    Build {
+        /// A recipe's name or a recipe file
+        recipe: String,
+        /// With which weights, for which backend.
+        #[command(flatten)]
+        weights: WeightArgs,
+        /// The cache to build into [default: the user's]
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// List the recipes that come with the project, and what is built of them
+    List,
+    /// Describe one recipe: sizes, graphs, precision, weights
+    Show {
+        /// A recipe's name or a recipe file
+        recipe: String,
+    },
+}
+
+/// `mgdsam2 synth`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Writes OUT/im/00000.png (frames) and OUT/gt/00000.png (exact alpha), or one FFV1 clip for OUT.mkv; 25 frames a second."
+)]
+pub struct SynthArgs {
+    /// A folder, or a .mkv of the frames alone
+    #[arg(short, long, value_name = "OUT", visible_alias = "output")]
+    pub out: PathBuf,
+    /// How many frames
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..))]
+    pub frames: u32,
+    /// Width and height
+    #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = parse_size)]
+    pub size: (u32, u32),
+    /// Another clip for another seed, the same everywhere
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `mgdsam2 bench`.
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// Which model with which weights.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Timed engine runs, after one that is not
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Timed frames per picture size
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..))]
+    pub frames: u32,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mgdsam2 sheet`.
+#[derive(Debug, clap::Args)]
+pub struct SheetArgs {
+    /// The clip that was matted
+    pub clip: PathBuf,
+    /// Its matte, with alpha
+    pub matte: PathBuf,
+    /// The sheet
+    #[arg(short, long, value_name = "PNG")]
+    pub output: PathBuf,
+    /// How many frames to show, spread over the clip
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub rows: u32,
+}
+
+/// `mgdsam2 watch`.
+#[derive(Debug, clap::Args)]
+pub struct WatchArgs {
+    /// Where the element's statistics go, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// gst-launch-1.0 and its arguments
+    #[arg(last = true, required = true, value_name = "LINE")]
+    pub line: Vec<String>,
+}
+
+fn parse_size(typed: &str) -> Result<(u32, u32), String> {
+    let expected = || format!("expected WIDTHxHEIGHT such as 640x360, found `{typed}`");
+    let (width, height) = typed.split_once('x').ok_or_else(expected)?;
+    let side = |text: &str| text.parse::<u32>().ok().filter(|n| (1..=8192).contains(n));
+    side(width).zip(side(height)).ok_or_else(expected)
+}
+
+/// `rrggbb` or `#rrggbb`, as 0xrrggbb.
+fn parse_colour(typed: &str) -> Result<u32, String> {
+    let digits = typed.strip_prefix('#').unwrap_or(typed);
+    match u32::from_str_radix(digits, 16) {
+        Ok(colour) if digits.len() == 6 => Ok(colour),
+        _ => Err(format!("expected six hex digits such as 00ff00, found `{typed}`")),
+    }
+}

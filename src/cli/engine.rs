@@ -1,0 +1,86 @@
+//! `mgdsam2 engine`: what is built from recipes and weights, before any frame.
+use super::Outcome;
+use super::args::EngineCommand;
+use super::job;
+use super::progress::Bars;
+use anyhow::Context;
+use gstmgdsam2::engines::{self, Opened, Progress, Recipe, Request};
+use gstmgdsam2::signature::{self, Precision};
+use indicatif::ProgressBar;
+
+/// Builds, lists or shows.
+pub fn run(typed: &EngineCommand, bars: &Bars) -> anyhow::Result<Outcome> {
+    match typed {
+        EngineCommand::Build { recipe, weights, output } => {
+            build(&job::engine_request(recipe, weights, output.clone())?, bars)?
+        }
+        EngineCommand::List => list()?,
+        EngineCommand::Show { recipe } => show(&Recipe::find(recipe)?),
+    }
+    Ok(Outcome::Complete)
+}
+
+fn build(request: &Request, bars: &Bars) -> anyhow::Result<()> {
+    let bar = bars.share();
+    let built = engines::build(request, &mut |progress| follow(&bar, &progress));
+    bar.finish_and_clear();
+    let built = built.with_context(|| format!("cannot build `{}`", request.model))?;
+    warn(&built.warnings);
+    let how = if built.reused { "was there already" } else { "built" };
+    let place = built.entry.map_or("nowhere".into(), |entry| entry.path.display().to_string());
+    bars.say(&format!("{} in {}: {how}, in {place}", request.model, name(built.precision)));
+    Ok(())
+}
+
+fn list() -> anyhow::Result<()> {
+    let entries = engines::list_cache(None)?;
+    for model in Recipe::list() {
+        println!("{model:10} {}", Recipe::find(model)?.title);
+        let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref().ok());
+        for built in manifests.filter(|manifest| manifest.model == model) {
+            let (precision, megabytes) = (name(built.identity.precision), built.size / 1_000_000);
+            println!("{:10}   built: {precision}, {megabytes} MB, {}", "", built.weights);
+        }
+    }
+    let damaged = entries.iter().filter_map(|entry| Some((entry, entry.manifest.as_ref().err()?)));
+    damaged.for_each(|(entry, why)| println!("damaged    {}: {why}", entry.path.display()));
+    Ok(())
+}
+
+fn show(recipe: &Recipe) {
+    let side = 2 * recipe.model.inp_size;
+    println!("{}: {}\n\n{}", recipe.name, recipe.title, recipe.description);
+    println!("weights    {} ({})", recipe.weights.source, recipe.weights.licence);
+    println!("precision  {} where the processor has it, else f32", name(recipe.openvino.precision));
+    let graph = signature::image(recipe.model.inp_size);
+    println!("graph      {} of pictures of {side}x{side}", graph.graph);
+    for (arrow, specs) in [("in", &graph.inputs), ("out", &graph.outputs)] {
+        for spec in specs {
+            println!("  {arrow:8} {} {:?} {:?}", spec.name, spec.shape, spec.element_type);
+        }
+    }
+}
+
+/// Builds into the cache, or finds there, what `request` asks for.
+pub fn open(request: &Request, bars: &Bars) -> anyhow::Result<Opened> {
+    let bar = bars.share();
+    let opened = engines::open(request, &mut |progress| follow(&bar, &progress));
+    bar.finish_and_clear();
+    let opened = opened.with_context(|| format!("cannot open `{}`", request.model))?;
+    warn(&opened.warnings);
+    Ok(opened)
+}
+
+fn follow(bar: &ProgressBar, progress: &Progress) {
+    bar.set_message(progress.stage);
+    bar.set_position((100.0 * progress.fraction) as u64);
+}
+
+fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+}
+
+/// What `--precision` calls it.
+fn name(precision: Precision) -> String {
+    format!("{precision:?}").to_lowercase()
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Every check and test, from formatting to the demo; sets up what it needs. Ends with one line.
+# Usage: tests/all.sh
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+passed=0 failed=()
+
+check() {
+    local name="$1"
+    shift
+    echo "== $name: $*"
+    if "$@"; then
+        ((passed += 1))
+    else
+        failed+=("$name")
+        echo "== $name FAILED" >&2
+    fi
+}
+
+pipelines/setup.sh || exit 1
+export RUSTDOCFLAGS="-D warnings"
+
+check format cargo fmt --check
+# One release build serves the tests, the demo and the pipelines.
+check build cargo build --release --locked
+check test cargo test --release --locked
+for features in "" --no-default-features --all-features; do
+    # shellcheck disable=SC2086 # no features are no argument
+    check "clippy $features" cargo clippy --release --locked --all-targets $features -- -D warnings
+done
+check docs cargo doc --release --locked --no-deps --document-private-items
+check licences python3 tests/licences.py
+if command -v shellcheck >/dev/null; then
+    check shellcheck shellcheck pipelines/*.sh tests/all.sh
+else
+    echo "== shellcheck skipped: it is not installed"
+fi
+
+((${#failed[@]} == 0)) || printf 'failed: %s\n' "${failed[@]}"
+echo "$passed checks passed, ${#failed[@]} failed"
+((${#failed[@]} == 0))
