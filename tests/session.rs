@@ -35,6 +35,9 @@ struct Script {
     seen: BTreeMap<String, Vec<f32>>,
 }
 
+/// Memories with their row of `maskmem_tpos_enc`, pointers with their distance.
+type LookedAt = (Vec<(usize, i64)>, Vec<(i64, i64)>);
+
 struct Fake {
     signature: Signature,
     script: Arc<Mutex<Script>>,
@@ -127,7 +130,7 @@ impl Studio {
 
     /// Of the last frame that was tracked: (row of `maskmem_tpos_enc`, frame) of each memory
     /// that it looked at, and (distance, frame) of each pointer.
-    fn looked_at(&self) -> (Vec<(usize, i64)>, Vec<(i64, i64)>) {
+    fn looked_at(&self) -> LookedAt {
         let see = |name: &str| self.seen(&format!("memory_attention.{name}"));
         let (mask, tokens) = (see("key_mask"), SHAPE.tokens());
         let (frame_mask, pointer_mask) = mask.split_at(SHAPE.frames() * tokens);

@@ -126,17 +126,23 @@ impl Sam2Config {
             }
         };
         multiple("image_size", self.image_size, 32);
+        multiple("num_heads", self.num_heads, 1);
+        multiple("dec_heads", self.dec_heads, 1);
+        multiple("mem_dim", self.mem_dim, 4);
         multiple("image_size", self.image_size / 4, self.window_spec[0]);
         multiple("embed_dim", self.embed_dim, self.num_heads);
         multiple("d_model", self.d_model, 8);
         multiple("d_model", self.d_model, 2 * self.dec_heads);
         multiple("d_model", self.d_model, self.mem_dim);
-        multiple("mem_dim", self.mem_dim, 4);
+        if self.stages.contains(&0) {
+            s.reject("stages", "a block in each", format!("{:?}", self.stages));
+        }
         multiple("num_maskmem", self.num_maskmem, 1);
         multiple("conditioning_frames", self.conditioning_frames, 1);
         multiple("max_obj_ptrs", self.max_obj_ptrs, 1);
         multiple("points", self.points, 1);
-        if self.window_spec[..3].iter().any(|w| !w.is_multiple_of(2)) {
+        let pooled = &self.window_spec[..3];
+        if self.window_spec.contains(&0) || pooled.iter().any(|w| !w.is_multiple_of(2)) {
             let expected = "windows that halve where the stage changes";
             s.reject("window_spec", expected, format!("{:?}", self.window_spec));
         }
