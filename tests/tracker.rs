@@ -6,7 +6,7 @@ use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
-use gstmgdsam2::session::{Prompt, Tracker, TrackerEngines, TrackerOptions};
+use gstmgdsam2::session::{Prompt, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
 use gstmgdsam2::signature::{ElementType, Precision};
 
 const SIDE: usize = 64;
@@ -33,12 +33,11 @@ fn config() -> Sam2Config {
     }
 }
 
-fn tracker(weights: &Checkpoint, image: ElementType) -> Tracker {
-    let config = config();
+fn tracker(weights: &Checkpoint, config: &Sam2Config, image: ElementType) -> Tracker {
     let options = Options { precision: Precision::F32, threads: 1 };
-    let mut engines = tracker_graphs(&config, image).into_iter().map(|plan| {
+    let mut engines = tracker_graphs(config, image).into_iter().map(|plan| {
         let graph = Graph::new(&plan.0.graph, weights, Precision::F32);
-        let onnx = tracker_graph(graph, &config, &plan).unwrap().to_bytes().unwrap();
+        let onnx = tracker_graph(graph, config, &plan).unwrap().to_bytes().unwrap();
         Box::new(OpenVino::build(&onnx, &plan.0, &options).unwrap()) as Box<dyn Engine>
     });
     let mut next = || engines.next().unwrap();
@@ -71,8 +70,8 @@ fn normalised(pixels: &[u8]) -> Vec<f32> {
 #[test]
 fn bytes_and_normalised_floats_are_tracked_alike() {
     let weights = Checkpoint::random(7);
-    let mut of_bytes = tracker(&weights, ElementType::U8);
-    let mut of_floats = tracker(&weights, ElementType::F32);
+    let mut of_bytes = tracker(&weights, &config(), ElementType::U8);
+    let mut of_floats = tracker(&weights, &config(), ElementType::F32);
     let corners = Prompt::from_corners([0.2, 0.3], [0.7, 0.8]);
     for frame in 0..6 {
         let bytes = pixels(frame);
@@ -86,11 +85,49 @@ fn bytes_and_normalised_floats_are_tracked_alike() {
                 };
                 mask.unwrap().clone()
             });
-        let difference = a.logits.iter().zip(&b.logits).map(|(a, b)| (a - b).abs());
-        let worst = difference.fold(0.0, f32::max);
-        assert!(worst < 1e-3, "frame {frame}: masks differ by up to {worst}");
-        assert!(a.is_remembered && b.is_remembered);
+        assert_alike(&a, &b, 1e-4);
     }
+}
+
+#[test]
+fn empty_slots_do_not_count() {
+    let weights = Checkpoint::random(7);
+    for num_maskmem in [1, 2] {
+        let few = Sam2Config {
+            num_maskmem,
+            conditioning_frames: 1,
+            max_obj_ptrs: num_maskmem,
+            points: 2,
+            ..config()
+        };
+        let many = Sam2Config { conditioning_frames: 5, points: 6, ..few.clone() };
+        let [mut few, mut many] =
+            [few, many].map(|config| tracker(&weights, &config, ElementType::U8));
+        let corners = Prompt::from_corners([0.2, 0.3], [0.7, 0.8]);
+        for frame in 0..4 {
+            let image = Tensor::U8(pixels(frame));
+            let index = frame as i64;
+            let [a, b] = [&mut few, &mut many].map(|tracker| {
+                let mask = match frame {
+                    0 => tracker.prompt(index, &image, &corners),
+                    _ => tracker.step(index, &image),
+                };
+                mask.unwrap().clone()
+            });
+            assert_alike(&a, &b, 1e-5);
+        }
+    }
+}
+
+/// The same mask and pointer, to this relative L2.
+fn assert_alike(a: &TrackedMask, b: &TrackedMask, most: f32) {
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    for (a, b) in [(&a.logits, &b.logits), (&a.obj_ptr, &b.obj_ptr)] {
+        let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
+        let relative = difference / norm(&mut a.iter().copied());
+        assert!(relative < most, "relative L2 {relative}");
+    }
+    assert!(a.is_remembered && b.is_remembered);
 }
 
 #[test]

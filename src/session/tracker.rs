@@ -233,7 +233,7 @@ impl Tracker {
             self.mask.low_res_logits.fill(NO_OBJECT);
             self.mask.obj_ptr.copy_from_slice(&pointers[MASKS * c..][..c]);
         }
-        self.mask.iou = ious[choice.mask];
+        self.mask.iou = if ious[choice.mask].is_finite() { ious[choice.mask] } else { 0.0 };
         self.mask.object_score_logit = if score.is_finite() { score } else { NO_OBJECT };
         let side = self.shape.side;
         self.upsample.begin(self.shape.low_res_side(), side, side);
