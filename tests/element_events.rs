@@ -247,6 +247,7 @@ fn slow_to_open(may_open: &Arc<AtomicBool>) -> MgdSam2Matte {
         Ok(gstmgdsam2::engines::Opened {
             session: control.session(),
             model: request.model.clone(),
+            weights: "none".into(),
             backend: "slow".into(),
             precision: gstmgdsam2::engines::Precision::F32,
             warnings: vec!["random weights".into()],
@@ -316,6 +317,7 @@ fn an_engine_outlives_ready_and_not_null() {
         Ok(gstmgdsam2::engines::Opened {
             session: fake.session(),
             model: request.model.clone(),
+            weights: "none".into(),
             backend: "fake".into(),
             precision: gstmgdsam2::engines::Precision::F32,
             warnings: Vec::new(),

@@ -1,4 +1,5 @@
 //! Modules import only what HOUSE's arrows allow.
+#![allow(clippy::unwrap_used)]
 use std::{
     fs,
     path::{Path, PathBuf},

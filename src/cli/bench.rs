@@ -106,8 +106,8 @@ impl Engine for Idle {
 fn idle(side: usize) -> Opened {
     let session = Session::new(Box::new(Idle(signature::image(side / 2))))
         .expect("the signature is that of the image path");
-    let (model, backend) = ("idle".into(), "none".into());
-    Opened { session, model, backend, precision: Precision::F32, warnings: Vec::new() }
+    let [model, weights, backend] = ["idle", "none", "none"].map(String::from);
+    Opened { session, model, weights, backend, precision: Precision::F32, warnings: Vec::new() }
 }
 
 fn print_table(report: &Value) {

@@ -28,13 +28,13 @@ impl Dump {
         let (path, first_failure) = (folder.path().to_path_buf(), Arc::clone(&failure));
         element.set_opener(move |request, progress| {
             let (path, failure) = (path.clone(), Arc::clone(&first_failure));
-            let Opened { session, model, backend, precision, warnings } =
+            let Opened { session, model, weights, backend, precision, warnings } =
                 engines::open(request, progress)?;
             let engine =
                 Recorder { engine: session.into_engine(), folder: path, inferred: 0, failure };
             let session = Session::new(Box::new(engine))
                 .expect("a recorder has its engine's signature, which was accepted before");
-            Ok(Opened { session, model, backend, precision, warnings })
+            Ok(Opened { session, model, weights, backend, precision, warnings })
         });
         Ok(Self { folder, failure })
     }

@@ -23,6 +23,8 @@ const PROGRESS: &str = "engine";
 pub struct Facts {
     /// The recipe's name.
     pub model: String,
+    /// What the weights are.
+    pub weights: String,
     /// Library, version and device.
     pub backend: String,
     /// What it computes in.
@@ -96,9 +98,9 @@ impl Engine {
     }
 
     fn unpack(&self, opened: Opened) -> Session {
-        let Opened { session, model, backend, precision, .. } = opened;
+        let Opened { session, model, weights, backend, precision, .. } = opened;
         let precision = format!("{precision:?}").to_lowercase();
-        let facts = Facts { model, backend, precision };
+        let facts = Facts { model, weights, backend, precision };
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
         session
     }

@@ -86,10 +86,10 @@ impl MgdSam2Matte {
         if let Some(facts) = engine.and_then(|engine| engine.facts()) {
             structure = structure
                 .field("model", facts.model)
+                .field("weights", facts.weights)
                 .field("backend", facts.backend)
                 .field("precision", facts.precision);
         }
-        let weights = lock(&self.settings).weights.clone();
-        lock(&self.stats).fill(structure.field("weights", weights)).build()
+        lock(&self.stats).fill(structure).build()
     }
 }

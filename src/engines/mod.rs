@@ -65,6 +65,8 @@ pub struct Opened {
     pub session: Session,
     /// The recipe's name.
     pub model: String,
+    /// What the weights are: a file's path, or `random weights, seed 0`.
+    pub weights: String,
     /// `openvino 2026.4.1 (CPU)`, for statistics and logs.
     pub backend: String,
     /// What the engine computes in.
@@ -95,6 +97,7 @@ pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Ope
     progress(Progress { stage: "ready", fraction: 1.0 });
     Ok(Opened {
         precision: found.engine.precision(),
+        weights: plan.checkpoint.source(),
         backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
         session: Session::new(Box::new(found.engine))?,
         model: plan.recipe.name,

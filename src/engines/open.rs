@@ -22,7 +22,7 @@ pub(super) struct Plan {
     pub(super) recipe: Recipe,
     pub(super) cpu: Cpu,
     pub(super) warnings: Vec<String>,
-    checkpoint: Checkpoint,
+    pub(super) checkpoint: Checkpoint,
     signature: Signature,
     options: Options,
 }

@@ -1,13 +1,16 @@
 //! Rows of bytes drawn towards a colour where alpha is low.
+use super::vector::vectorised;
 
-/// `row = row * alpha + anchor * (1 - alpha)`, to the nearest.
-///
-/// With black for `anchor` that premultiplies; with a background colour it composites.
-pub(super) fn blend_row(row: &mut [u8], alpha: &[u8], anchor: u8) {
-    let anchor = u16::from(anchor);
-    for (value, &alpha) in row.iter_mut().zip(alpha) {
-        let alpha = u16::from(alpha);
-        *value = over_255(u16::from(*value) * alpha + anchor * (255 - alpha));
+vectorised! {
+    /// `row = row * alpha + anchor * (1 - alpha)`, to the nearest.
+    ///
+    /// With black for `anchor` that premultiplies; with a background colour it composites.
+    pub(super) fn blend_row(row: &mut [u8], alpha: &[u8], anchor: u8) {
+        let anchor = u16::from(anchor);
+        for (value, &alpha) in row.iter_mut().zip(alpha) {
+            let alpha = u16::from(alpha);
+            *value = over_255(u16::from(*value) * alpha + anchor * (255 - alpha));
+        }
     }
 }
 

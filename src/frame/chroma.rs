@@ -1,4 +1,5 @@
 //! Rows of full width to 4:2:0's half width and height.
+use super::vector::vectorised;
 
 /// Gathers the rows of one row of 4:2:0 samples: weights 1, 2, 1 around each even column (where
 /// MPEG-2 puts chroma), the mean of two rows; edges repeat.
@@ -27,17 +28,19 @@ impl HalfRow {
     }
 }
 
-/// `sums[i] += weight * (row[2i - 1] + 2 * row[2i] + row[2i + 1])`.
-fn add_row(sums: &mut [u16], row: &[u8], weight: u16) {
-    let (pairs, rest) = row.as_chunks::<2>();
-    let Some(&first) = row.first() else { return };
-    let mut left = first;
-    let (whole, last) = sums.split_at_mut(pairs.len());
-    for (sum, &[even, odd]) in whole.iter_mut().zip(pairs) {
-        *sum += weight * (u16::from(left) + 2 * u16::from(even) + u16::from(odd));
-        left = odd;
-    }
-    for (sum, &even) in last.iter_mut().zip(rest) {
-        *sum += weight * (u16::from(left) + 3 * u16::from(even));
+vectorised! {
+    /// `sums[i] += weight * (row[2i - 1] + 2 * row[2i] + row[2i + 1])`.
+    fn add_row(sums: &mut [u16], row: &[u8], weight: u16) {
+        let (pairs, rest) = row.as_chunks::<2>();
+        let Some(&first) = row.first() else { return };
+        let mut left = first;
+        let (whole, last) = sums.split_at_mut(pairs.len());
+        for (sum, &[even, odd]) in whole.iter_mut().zip(pairs) {
+            *sum += weight * (u16::from(left) + 2 * u16::from(even) + u16::from(odd));
+            left = odd;
+        }
+        for (sum, &even) in last.iter_mut().zip(rest) {
+            *sum += weight * (u16::from(left) + 3 * u16::from(even));
+        }
     }
 }

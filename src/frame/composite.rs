@@ -1,11 +1,12 @@
 //! The frame's own colours with alpha, in the layout that goes on.
+use super::alpha::{alpha_with_slope, alpha_without_slope};
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
-use super::convert::{convert_pixels, convert_row, interleave, luma_row, scale_row};
-use super::refine::{Coefficients, round_to_byte};
+use super::convert::{convert_pixels, convert_row, interleave, scale_row};
+use super::refine::Coefficients;
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
-use super::upsample::{Lerp, Upsample};
+use super::upsample::Upsample;
 use super::{Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat};
 
 /// What becomes of the colours. GRAY8 targets are the matte itself in any case.
@@ -26,8 +27,6 @@ pub struct Composite {
     source: SourceRows,
     slope: Upsample,
     offset: Upsample,
-    /// 0..=1.
-    luma: Vec<f32>,
     alpha: Vec<u8>,
     /// In the target's colours.
     colour: [Vec<u8>; 3],
@@ -96,7 +95,6 @@ impl Composite {
         if coefficients.grid > 0 {
             self.slope.begin(coefficients.grid, width, height);
         }
-        self.luma.resize(width, 0.0);
         self.alpha.resize(width, 0);
         self.colour.iter_mut().for_each(|row| row.resize(width, 0));
     }
@@ -106,9 +104,8 @@ impl Composite {
         if coefficients.grid == 0 {
             return alpha_without_slope(offset, &mut self.alpha);
         }
-        luma_row(&self.source.samples, to_luma, &mut self.luma);
         let slope = self.slope.row(&coefficients.slope, y);
-        alpha_with_slope(slope, offset, &self.luma, &mut self.alpha);
+        alpha_with_slope(slope, offset, &self.source.samples, to_luma, &mut self.alpha);
     }
 
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
@@ -229,24 +226,6 @@ fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameErr
     match expected == found {
         true => target.check(),
         false => Err(FrameError::TargetSize { expected, found }),
-    }
-}
-
-fn alpha_without_slope(offset: Lerp, alpha: &mut [u8]) {
-    let offsets = offset.above.iter().zip(offset.below);
-    for (alpha, (above, below)) in alpha.iter_mut().zip(offsets) {
-        *alpha = round_to_byte(255.0 * (above + (below - above) * offset.weight));
-    }
-}
-
-fn alpha_with_slope(slope: Lerp, offset: Lerp, luma: &[f32], alpha: &mut [u8]) {
-    let slopes = slope.above.iter().zip(slope.below);
-    let offsets = offset.above.iter().zip(offset.below);
-    for (((alpha, luma), (s0, s1)), (o0, o1)) in alpha.iter_mut().zip(luma).zip(slopes).zip(offsets)
-    {
-        let slope_here = s0 + (s1 - s0) * slope.weight;
-        let offset_here = o0 + (o1 - o0) * offset.weight;
-        *alpha = round_to_byte(255.0 * (slope_here * luma + offset_here));
     }
 }
 

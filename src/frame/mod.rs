@@ -1,7 +1,9 @@
 //! Pictures as GStreamer lays them out, and the pixel work on them.
+mod alpha;
 mod blend;
 mod chroma;
 mod colorimetry;
+mod components;
 pub mod composite;
 mod convert;
 mod error;
@@ -11,7 +13,9 @@ pub mod refine;
 mod resize;
 mod sigmoid;
 mod source_rows;
+mod stretch;
 mod upsample;
+mod vector;
 mod window;
 
 pub use colorimetry::{Colorimetry, Matrix};

@@ -1,7 +1,8 @@
 //! Logits at the model's size to what alpha is at any size: a slope on luma, and an offset.
 use super::FrameError;
 use super::sigmoid::sigmoid_row;
-use super::upsample::Upsample;
+use super::upsample::{Lerp, Upsample};
+use super::vector::vectorised;
 use super::window::{ONE, Windows};
 
 /// How alpha is brought to the frame's size.
@@ -106,12 +107,7 @@ impl Refine {
         for (y, ((logits, image), (luma, alpha))) in rows.zip(outs).enumerate() {
             sigmoid_row(logits, alpha);
             luma_row(image, luma);
-            for (step, &luma) in self.luma_row.iter_mut().zip(luma.iter()) {
-                *step = luma >> 4;
-            }
-            for (step, &alpha) in self.alpha_row.iter_mut().zip(alpha.iter()) {
-                *step = round_to_bits(alpha * f32::from(ONE)) as u16;
-            }
+            steps(luma, alpha, &mut self.luma_row, &mut self.alpha_row);
             self.windows.add_row(y, &self.luma_row, &self.alpha_row);
         }
         coefficients.grid = self.windows.grid();
@@ -126,12 +122,7 @@ impl Refine {
         self.upsample.begin(coefficients.grid, side, side);
         let rows = self.luma.chunks_exact(side).zip(coefficients.offset.chunks_exact_mut(side));
         for (y, (luma, offset)) in rows.enumerate() {
-            let slope = self.upsample.row(&coefficients.slope, y);
-            let slopes = slope.above.iter().zip(slope.below);
-            for ((offset, &luma), (above, below)) in offset.iter_mut().zip(luma).zip(slopes) {
-                let slope = above + (below - above) * slope.weight;
-                *offset -= slope * f32::from(luma) * (1.0 / LUMA_ONE);
-            }
+            subtract_row(self.upsample.row(&coefficients.slope, y), luma, offset);
         }
     }
 }
@@ -139,13 +130,38 @@ impl Refine {
 /// What 1.0 is in [`luma_row`]: 16 times [`ONE`].
 const LUMA_ONE: f32 = 65280.0;
 
-/// BT.709's luma of RGB pixels, in 0..=65280.
-fn luma_row(image: &[u8], luma: &mut [u16]) {
-    for (luma, rgb) in luma.iter_mut().zip(image.chunks_exact(3)) {
-        // 0.2126, 0.7152 and 0.0722 of 65536; together exactly 65536.
-        let sum =
-            13_933 * u32::from(rgb[0]) + 46_871 * u32::from(rgb[1]) + 4_732 * u32::from(rgb[2]);
-        *luma = (sum >> 8) as u16;
+vectorised! {
+    /// BT.709's luma of RGB pixels, in 0..=65280.
+    fn luma_row(image: &[u8], luma: &mut [u16]) {
+        for (luma, rgb) in luma.iter_mut().zip(image.chunks_exact(3)) {
+            // 0.2126, 0.7152 and 0.0722 of 65536; together exactly 65536.
+            let sum =
+                13_933 * u32::from(rgb[0]) + 46_871 * u32::from(rgb[1]) + 4_732 * u32::from(rgb[2]);
+            *luma = (sum >> 8) as u16;
+        }
+    }
+}
+
+vectorised! {
+    /// In 0..=[`ONE`].
+    fn steps(luma: &[u16], alpha: &[f32], luma_row: &mut [u16], alpha_row: &mut [u16]) {
+        for (step, &luma) in luma_row.iter_mut().zip(luma) {
+            *step = luma >> 4;
+        }
+        for (step, &alpha) in alpha_row.iter_mut().zip(alpha) {
+            *step = round_to_bits(alpha * f32::from(ONE)) as u16;
+        }
+    }
+}
+
+vectorised! {
+    /// `offset -= slope * luma`.
+    fn subtract_row(slope: Lerp, luma: &[u16], offset: &mut [f32]) {
+        let slopes = slope.above.iter().zip(slope.below);
+        for ((offset, &luma), (above, below)) in offset.iter_mut().zip(luma).zip(slopes) {
+            let slope = above + (below - above) * slope.weight;
+            *offset -= slope * f32::from(luma) * (1.0 / LUMA_ONE);
+        }
     }
 }
 

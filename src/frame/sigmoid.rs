@@ -1,18 +1,22 @@
 //! The sigmoid of a row of logits.
+use super::vector::vectorised;
 
 /// Logits beyond this are nearer to 0 or 1 than to the next 8-bit step: ln(254.5 / 0.5).
 const SATURATED: f32 = 6.232_448;
 
-/// `alpha = sigmoid(logits)` within 1e-5; exactly 0 or 1 where the sigmoid is within 0.5/255 of it.
-pub(super) fn sigmoid_row(logits: &[f32], alpha: &mut [f32]) {
-    for (alpha, &logit) in alpha.iter_mut().zip(logits) {
-        let near = 0.5 + 0.5 * tanh(0.5 * logit.clamp(-SATURATED, SATURATED));
-        let low = if logit <= -SATURATED { 0.0 } else { near };
-        *alpha = if logit >= SATURATED { 1.0 } else { low };
+vectorised! {
+    /// `alpha = sigmoid(logits)` within 1e-5; exactly 0 or 1 where the sigmoid is within 0.5/255 of it.
+    pub(super) fn sigmoid_row(logits: &[f32], alpha: &mut [f32]) {
+        for (alpha, &logit) in alpha.iter_mut().zip(logits) {
+            let near = 0.5 + 0.5 * tanh(0.5 * logit.clamp(-SATURATED, SATURATED));
+            let low = if logit <= -SATURATED { 0.0 } else { near };
+            *alpha = if logit >= SATURATED { 1.0 } else { low };
+        }
     }
 }
 
 /// Lambert's continued fraction to its seventh term; 1e-5 up to |x| = SATURATED / 2.
+#[inline(always)]
 fn tanh(x: f32) -> f32 {
     let x2 = x * x;
     let above = x * (135_135.0 + x2 * (17_325.0 + x2 * (378.0 + x2)));

@@ -1,5 +1,6 @@
 //! Frames of any layout as rows of three samples a pixel.
 use super::colorimetry::Affine;
+use super::vector::vectorised;
 use super::{FrameError, FrameView, PixelFormat};
 
 /// What chroma samples are multiplied by in [`SourceRows`].
@@ -108,11 +109,7 @@ impl SourceRows {
         self.hold(frame, far);
         for component in 0..2 {
             let (near, far) = (&self.chroma[near % 2], &self.chroma[far % 2]);
-            for ((out, &near), &far) in
-                self.between.iter_mut().zip(&near[component]).zip(&far[component])
-            {
-                *out = 3 * near + far;
-            }
+            between_rows(&near[component], &far[component], &mut self.between);
             double_width(&self.between, &mut self.samples[1 + component]);
         }
     }
@@ -132,10 +129,7 @@ impl SourceRows {
         match frame.format {
             PixelFormat::Nv12 => {
                 let pairs = frame.row(1, r, 2 * half).as_chunks::<2>().0;
-                for ((u, v), &pair) in u.iter_mut().zip(v).zip(pairs) {
-                    let pair = u16::from_le_bytes(pair);
-                    (*u, *v) = (pair & 0xff, pair >> 8);
-                }
+                split_pairs(pairs, u, v);
             }
             PixelFormat::P010Le => {
                 let pairs = frame.row(1, r, 4 * half).as_chunks::<4>().0;
@@ -153,30 +147,54 @@ impl SourceRows {
     }
 }
 
-fn widen(bytes: &[u8], samples: &mut [u16]) {
-    for (sample, &byte) in samples.iter_mut().zip(bytes) {
-        *sample = u16::from(byte);
+vectorised! {
+    fn widen(bytes: &[u8], samples: &mut [u16]) {
+        for (sample, &byte) in samples.iter_mut().zip(bytes) {
+            *sample = u16::from(byte);
+        }
     }
 }
 
-/// P010 keeps its ten bits at the top of sixteen.
-fn ten_bits(bytes: &[u8], samples: &mut [u16]) {
-    for (sample, &word) in samples.iter_mut().zip(bytes.as_chunks::<2>().0) {
-        *sample = u16::from_le_bytes(word) >> 6;
+vectorised! {
+    /// P010 keeps its ten bits at the top of sixteen.
+    fn ten_bits(bytes: &[u8], samples: &mut [u16]) {
+        for (sample, &word) in samples.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *sample = u16::from_le_bytes(word) >> 6;
+        }
     }
 }
 
-/// Even columns are the samples, odd ones the mean of their neighbours; all times 2.
-fn double_width(half: &[u16], full: &mut [u16]) {
-    let (pairs, rest) = full.as_chunks_mut::<2>();
-    for (pair, samples) in pairs.iter_mut().zip(half.windows(2)) {
-        *pair = [2 * samples[0], samples[0] + samples[1]];
+vectorised! {
+    /// Even columns are the samples, odd ones the mean of their neighbours; all times 2.
+    fn double_width(half: &[u16], full: &mut [u16]) {
+        let (pairs, rest) = full.as_chunks_mut::<2>();
+        for (pair, samples) in pairs.iter_mut().zip(half.windows(2)) {
+            *pair = [2 * samples[0], samples[0] + samples[1]];
+        }
+        // The last column has no neighbour; an odd width ends with it.
+        if let Some(&last) = half.last() {
+            rest.fill(2 * last);
+            if let (true, Some(pair)) = (rest.is_empty(), pairs.last_mut()) {
+                pair.fill(2 * last);
+            }
+        }
     }
-    // The last column has no neighbour; an odd width ends with it.
-    if let Some(&last) = half.last() {
-        rest.fill(2 * last);
-        if let (true, Some(pair)) = (rest.is_empty(), pairs.last_mut()) {
-            pair.fill(2 * last);
+}
+
+vectorised! {
+    /// A quarter of the way from one row to another, times 4.
+    fn between_rows(near: &[u16], far: &[u16], out: &mut [u16]) {
+        for ((out, &near), &far) in out.iter_mut().zip(near).zip(far) {
+            *out = 3 * near + far;
+        }
+    }
+}
+
+vectorised! {
+    fn split_pairs(pairs: &[[u8; 2]], u: &mut [u16], v: &mut [u16]) {
+        for ((u, v), &pair) in u.iter_mut().zip(v).zip(pairs) {
+            let pair = u16::from_le_bytes(pair);
+            (*u, *v) = (pair & 0xff, pair >> 8);
         }
     }
 }

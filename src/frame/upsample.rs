@@ -1,4 +1,5 @@
 //! Bilinear enlargement of square planes, a row at a time.
+use super::stretch::{PADDING, Taps};
 
 /// Stretches a square plane to any width and height; pixel centres map to pixel centres.
 ///
@@ -9,8 +10,10 @@ pub(crate) struct Upsample {
     /// Pixels along a side of the plane.
     side: usize,
     height: usize,
-    /// Per output column: the left sample's index, and the right one's weight.
-    taps: Vec<(u32, f32)>,
+    /// Per output column.
+    taps: Taps,
+    /// One row of the plane, and its last pixel again and again.
+    row: Vec<f32>,
     /// Stretched rows of the plane; row `r` lies in `rows[r % 2]`, as `held` says.
     rows: [Vec<f32>; 2],
     held: [Option<usize>; 2],
@@ -28,12 +31,12 @@ impl Upsample {
     /// Forgets the last plane; the next is `side * side`, its output `width` by `height`.
     pub(crate) fn begin(&mut self, side: usize, width: usize, height: usize) {
         self.held = [None; 2];
-        if (side, width, height) == (self.side, self.taps.len(), self.height) {
+        if (side, width, height) == (self.side, self.taps.width(), self.height) {
             return;
         }
         (self.side, self.height) = (side, height);
-        self.taps.clear();
-        self.taps.extend((0..width).map(|x| tap(x, width, side)));
+        self.taps = Taps::new(side, width, |x| tap(x, width, side));
+        self.row = vec![0.0; side + PADDING];
         self.rows = [vec![0.0; width], vec![0.0; width]];
     }
 
@@ -52,13 +55,10 @@ impl Upsample {
         if self.held[r % 2].replace(r) == Some(r) {
             return;
         }
-        let from = &plane[r * self.side..][..self.side];
-        let last = self.side - 1;
-        for (out, &(left, weight)) in self.rows[r % 2].iter_mut().zip(&self.taps) {
-            let left = left as usize;
-            let (a, b) = (from[left], from[(left + 1).min(last)]);
-            *out = a + (b - a) * weight;
-        }
+        let (row, beyond) = self.row.split_at_mut(self.side);
+        row.copy_from_slice(&plane[r * self.side..][..self.side]);
+        beyond.fill(row[self.side - 1]);
+        self.taps.stretch(&self.row, &mut self.rows[r % 2]);
     }
 }
 

@@ -124,6 +124,7 @@ pub fn element(control: &Arc<Control>) -> MgdSam2Matte {
         Ok(Opened {
             session: control.session(),
             model: request.model.clone(),
+            weights: "none".into(),
             backend: "fake".into(),
             precision: Precision::F32,
             warnings: Vec::new(),
