@@ -21,6 +21,7 @@ mod window;
 pub use colorimetry::{Colorimetry, Matrix};
 pub use error::FrameError;
 pub use format::PixelFormat;
+pub(crate) use upsample::Upsample;
 
 /// One plane of a picture: rows of `stride` bytes; a row may be shorter than its stride.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use super::stretch::{PADDING, Taps};
 /// Each row of the plane is stretched once; [`Lerp`] then blends the two nearest of them, so that
 /// the inner loop over pixels reads memory in order.
 #[derive(Debug, Default)]
-pub(super) struct Upsample {
+pub(crate) struct Upsample {
     /// Pixels along a side of the plane.
     side: usize,
     height: usize,
@@ -21,15 +21,15 @@ pub(super) struct Upsample {
 
 /// One output row: `above + (below - above) * weight`, element by element.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lerp<'a> {
-    pub(super) above: &'a [f32],
-    pub(super) below: &'a [f32],
-    pub(super) weight: f32,
+pub(crate) struct Lerp<'a> {
+    pub(crate) above: &'a [f32],
+    pub(crate) below: &'a [f32],
+    pub(crate) weight: f32,
 }
 
 impl Upsample {
     /// Forgets the last plane; the next is `side * side`, its output `width` by `height`.
-    pub(super) fn begin(&mut self, side: usize, width: usize, height: usize) {
+    pub(crate) fn begin(&mut self, side: usize, width: usize, height: usize) {
         self.held = [None; 2];
         if (side, width, height) == (self.side, self.taps.width(), self.height) {
             return;
@@ -41,7 +41,7 @@ impl Upsample {
     }
 
     /// Row `y` of the enlarged `plane`.
-    pub(super) fn row(&mut self, plane: &[f32], y: usize) -> Lerp<'_> {
+    pub(crate) fn row(&mut self, plane: &[f32], y: usize) -> Lerp<'_> {
         let (top, weight) = tap(y, self.height, self.side);
         let top = top as usize;
         let bottom = (top + 1).min(self.side - 1);

@@ -1,5 +1,5 @@
 //! The dimensions of one model.
-use crate::onnx::Scope;
+use crate::onnx::{Interpolation, Scope};
 use serde::{Deserialize, Serialize};
 
 /// Every size that a checkpoint's shapes or a graph depend on, under the official
@@ -45,15 +45,58 @@ pub struct Config {
     pub drm_half: bool,
 }
 
+/// What of a model Hiera depends on.
+#[derive(Debug, Clone)]
+pub struct HieraConfig {
+    /// Channels of the first stage; each stage doubles them.
+    pub embed_dim: usize,
+    /// Attention heads of the first stage; each stage doubles them.
+    pub num_heads: usize,
+    /// Blocks per stage.
+    pub stages: [usize; 4],
+    /// The blocks that attend to the whole view.
+    pub global_att_blocks: Vec<usize>,
+    /// The grid that `pos_embed` is stored on.
+    pub window_pos_embed_bkg_spatial_size: [usize; 2],
+    /// Attention window per stage, in tokens.
+    pub window_spec: [usize; 4],
+    /// The MPAdapters' bottleneck: channels are divided by this. SAM2 has no adapters.
+    pub scale_factor: Option<usize>,
+}
+
+/// What of a model the neck depends on.
+#[derive(Debug, Clone)]
+pub struct NeckConfig {
+    /// Channels per pyramid level.
+    pub level_dims: [usize; 4],
+    /// The pyramid levels that get features from above.
+    pub top_down_levels: Vec<usize>,
+    /// How features from above are enlarged.
+    pub upsampling: Interpolation,
+}
+
 impl Config {
-    /// Channels of Hiera's stage `i`.
-    pub fn stage_dim(&self, i: usize) -> usize {
-        self.embed_dim << i
+    /// The image encoder, with adapters.
+    pub fn hiera(&self) -> HieraConfig {
+        HieraConfig {
+            embed_dim: self.embed_dim,
+            num_heads: self.num_heads,
+            stages: self.stages,
+            global_att_blocks: self.global_att_blocks.clone(),
+            window_pos_embed_bkg_spatial_size: self.window_pos_embed_bkg_spatial_size,
+            window_spec: self.window_spec,
+            scale_factor: Some(self.scale_factor),
+        }
     }
 
-    /// Channels of pyramid level `level`.
-    pub fn level_dim(&self, level: usize) -> usize {
-        if level == 0 && self.hmim_thin { self.drm_img_dim } else { self.d_model }
+    /// The neck; its upsampling in MGD-SAM2 is bilinear.
+    pub fn neck(&self) -> NeckConfig {
+        let finest = if self.hmim_thin { self.drm_img_dim } else { self.d_model };
+        NeckConfig {
+            level_dims: [finest, self.d_model, self.d_model, self.d_model],
+            top_down_levels: self.fpn_top_down_levels.clone(),
+            upsampling: Interpolation::Bilinear,
+        }
     }
 
     /// Records what of this configuration describes no model.

@@ -1,10 +1,11 @@
 //! Hiera, SAM2's image encoder: window attention, and pooling of the queries between stages.
+use super::config::HieraConfig;
 use super::layers::{
     SMALL_EPSILON, affine, attention_scale, channels_first, channels_last, dot_product_attention,
     layer_norm, linear, mlp, scale_weight,
 };
 use super::mp_adapter::{adapter_of_block, mp_adapter};
-use super::{Config, position_encoding};
+use super::position_encoding;
 use crate::onnx::{Scope, Tensor, Window2d};
 
 /// One block's sizes.
@@ -18,7 +19,7 @@ struct Block {
 }
 
 /// `x` (V, 3, S, S) normalised; returns each stage's tokens, strides 4, 8, 16 and 32.
-pub fn hiera<'c>(s: &Scope<'c>, c: &Config, x: &Tensor<'c>) -> [Tensor<'c>; 4] {
+pub fn hiera<'c>(s: &Scope<'c>, c: &HieraConfig, x: &Tensor<'c>) -> [Tensor<'c>; 4] {
     let mut x = patch_embed(&s.at("patch_embed"), x, c.embed_dim);
     s.tap("trunk.patch_embed", &x);
     x = x.add(&position_embedding(s, c, x.shape[1]));
@@ -26,7 +27,9 @@ pub fn hiera<'c>(s: &Scope<'c>, c: &Config, x: &Tensor<'c>) -> [Tensor<'c>; 4] {
     for (stage, &depth) in c.stages.iter().enumerate() {
         for i in 0..depth {
             let index = c.stages[..stage].iter().sum::<usize>() + i;
-            x = adapted(s, c, index, &x);
+            if let Some(scale_factor) = c.scale_factor {
+                x = adapted(s, c, scale_factor, index, &x);
+            }
             x = block(&s.at("blocks").at(index), &x, &block_sizes(c, stage, i, index));
             s.tap(&format!("trunk.block.{index}"), &x);
         }
@@ -36,20 +39,26 @@ pub fn hiera<'c>(s: &Scope<'c>, c: &Config, x: &Tensor<'c>) -> [Tensor<'c>; 4] {
     stages.try_into().unwrap_or_else(|_| unreachable!("a configuration has four stages"))
 }
 
-fn adapted<'c>(s: &Scope<'c>, c: &Config, index: usize, x: &Tensor<'c>) -> Tensor<'c> {
-    let (stage, number) = adapter_of_block(c, index);
+fn adapted<'c>(
+    s: &Scope<'c>,
+    c: &HieraConfig,
+    scale_factor: usize,
+    index: usize,
+    x: &Tensor<'c>,
+) -> Tensor<'c> {
+    let (stage, number) = adapter_of_block(c.stages, index);
     let name = format!("lightweight_mlp{stage}_{number}");
-    let y = mp_adapter(&s.at("mpadapter").at(&name), x, c.scale_factor);
+    let y = mp_adapter(&s.at("mpadapter").at(&name), x, scale_factor);
     s.tap(&format!("trunk.adapter_delta.{name}"), &y.sub(x));
     y
 }
 
-fn block_sizes(c: &Config, stage: usize, i: usize, index: usize) -> Block {
+fn block_sizes(c: &HieraConfig, stage: usize, i: usize, index: usize) -> Block {
     let pools = stage > 0 && i == 0;
     // The first block of a stage works in the windows of the stage before.
     let window = c.window_spec[stage - usize::from(pools)];
     let window = (!c.global_att_blocks.contains(&index)).then_some(window);
-    Block { dim_out: c.stage_dim(stage), heads: c.num_heads << stage, window, pools }
+    Block { dim_out: c.embed_dim << stage, heads: c.num_heads << stage, window, pools }
 }
 
 /// (V, 3, S, S) to (V, S / 4, S / 4, C).
@@ -61,7 +70,7 @@ fn patch_embed<'c>(s: &Scope<'c>, x: &Tensor<'c>, embed_dim: usize) -> Tensor<'c
 }
 
 /// (1, size, size, C): the resized table of the whole view plus the tiled one of a window.
-fn position_embedding<'c>(s: &Scope<'c>, c: &Config, size: usize) -> Tensor<'c> {
+fn position_embedding<'c>(s: &Scope<'c>, c: &HieraConfig, size: usize) -> Tensor<'c> {
     let (dim, window) = (c.embed_dim, c.window_spec[0]);
     let [h, w] = c.window_pos_embed_bkg_spatial_size;
     let whole = position_encoding::bicubic(&s.weight("pos_embed", &[1, dim, h, w]), [size, size]);

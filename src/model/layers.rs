@@ -46,14 +46,25 @@ pub fn mlp<'c>(
 /// SAM2's `Attention`: multi-head attention over (N, L, C), projected down to `inner` channels.
 pub fn attention<'c>(
     s: &Scope<'c>,
-    [q, k, v]: [&Tensor<'c>; 3],
+    qkv: [&Tensor<'c>; 3],
     heads: usize,
     inner: usize,
+) -> Tensor<'c> {
+    masked_attention(s, qkv, None, [heads, inner])
+}
+
+/// [`attention`] where `mask`, (1, 1, 1, L), is added to every product with the L keys.
+pub fn masked_attention<'c>(
+    s: &Scope<'c>,
+    [q, k, v]: [&Tensor<'c>; 3],
+    mask: Option<&Tensor<'c>>,
+    [heads, inner]: [usize; 2],
 ) -> Tensor<'c> {
     let c = q.shape[2];
     let project = |name, x: &Tensor<'c>| linear(&s.at(name), x, inner);
     let q = scaled(&s.at("q_proj"), q, inner, heads);
-    let y = dot_product_attention([&q, &project("k_proj", k), &project("v_proj", v)], heads);
+    let (k, v) = (project("k_proj", k), project("v_proj", v));
+    let y = masked_dot_product_attention([&q, &k, &v], mask, heads);
     linear(&s.at("out_proj"), &y, c)
 }
 
@@ -76,13 +87,24 @@ pub fn scale_weight<'c>(weight: &Weight<'c>, scale: f32) -> Weight<'c> {
 }
 
 /// Softmax attention over (N, L, heads * D); `q` is scaled already. Without projections.
-pub fn dot_product_attention<'c>([q, k, v]: [&Tensor<'c>; 3], heads: usize) -> Tensor<'c> {
+pub fn dot_product_attention<'c>(qkv: [&Tensor<'c>; 3], heads: usize) -> Tensor<'c> {
+    masked_dot_product_attention(qkv, None, heads)
+}
+
+fn masked_dot_product_attention<'c>(
+    [q, k, v]: [&Tensor<'c>; 3],
+    mask: Option<&Tensor<'c>>,
+    heads: usize,
+) -> Tensor<'c> {
     let split = |x: &Tensor<'c>, order: [usize; 4]| {
         let &[n, length, c] = x.shape.as_slice() else { return x.clone() };
         x.reshape(&[n, length, heads, c / heads]).permute(&order)
     };
-    let weights = split(q, [0, 2, 1, 3]).matmul(&split(k, [0, 2, 3, 1])).softmax();
-    let y = weights.matmul(&split(v, [0, 2, 1, 3])).permute(&[0, 2, 1, 3]);
+    let mut products = split(q, [0, 2, 1, 3]).matmul(&split(k, [0, 2, 3, 1]));
+    if let Some(mask) = mask {
+        products = products.add(mask);
+    }
+    let y = products.softmax().matmul(&split(v, [0, 2, 1, 3])).permute(&[0, 2, 1, 3]);
     y.reshape(&[y.shape[0], y.shape[1], v.shape[2]])
 }
 

@@ -38,6 +38,9 @@ pub struct MaskDecoderInput<'c> {
     pub image_pe: Tensor<'c>,
     /// Sparse prompt (N, T, C).
     pub sparse: Tensor<'c>,
+    /// Added to every product with the sparse prompt's keys, (1, 1, 1, T): 0 where a token
+    /// counts, a large negative number where not. All count without it.
+    pub sparse_mask: Option<Tensor<'c>>,
     /// Outputs of `conv_s0` (N, C / 8, 4h, 4w) and `conv_s1` (N, C / 4, 2h, 2w).
     pub high_res: [Tensor<'c>; 2],
 }
@@ -53,10 +56,15 @@ pub fn mask_decoder<'c>(
     };
     let tokens = output_tokens(s, n, [MASKS, c]);
     let tokens = Tensor::concat(&[&tokens, &input.sparse], 1);
+    let mask = input.sparse_mask.as_ref().map(|mask| {
+        let own = s.constant("output_tokens_count", &[1, 1, 1, 2 + MASKS], vec![0.0; 2 + MASKS]);
+        Tensor::concat(&[&s.value(&own), mask], 3)
+    });
+    let tokens = (&tokens, mask.as_ref());
     let image = input.image.within(s).reshape(&[n, h * w, c]);
     let dims = [sizes.heads, sizes.mlp_dim];
     let (tokens, image) =
-        two_way_transformer(&s.at("transformer"), &image, &input.image_pe, &tokens, dims);
+        two_way_transformer(&s.at("transformer"), &image, &input.image_pe, tokens, dims);
     s.tap("transformer.src", &image);
     s.tap("transformer.tokens", &tokens);
 

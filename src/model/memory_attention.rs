@@ -3,7 +3,6 @@ use super::layers::{
     EPSILON, affine, attention_scale, dot_product_attention, layer_norm, linear, scale_weight,
 };
 use crate::onnx::{Scope, Tensor, Weight};
-use std::f32::consts::PI;
 
 const THETA: f32 = 10000.0;
 
@@ -136,16 +135,4 @@ fn pairs_apart<'c>(weight: &Weight<'c>) -> Weight<'c> {
         let order = (0..rows).step_by(2).chain((1..rows).step_by(2));
         order.flat_map(|i| v[i * row..(i + 1) * row].to_vec()).collect()
     })
-}
-
-/// SAM2's `get_1d_sine_pe`: sines of all frequencies, then their cosines, `channels` in all.
-/// `distance` is relative to the furthest.
-pub fn temporal_encoding(distance: f32, channels: usize) -> Vec<f32> {
-    let half = channels / 2;
-    let angle = |i: usize| {
-        let exponent = (2 * (i / 2)) as f32 / half as f32;
-        distance / THETA.powf(exponent)
-    };
-    debug_assert!(distance.abs() < 1e3 * PI, "distances are in units of the furthest");
-    (0..half).map(|i| angle(i).sin()).chain((0..half).map(|i| angle(i).cos())).collect()
 }

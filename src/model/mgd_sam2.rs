@@ -5,7 +5,7 @@ use super::hiera::hiera;
 use super::layers::channels_first;
 use super::multi_view_decoder::{DecoderInput, multi_view_decoder};
 use super::{Config, position_encoding, views};
-use crate::onnx::{Graph, GraphError, Interpolation::Bilinear, OnnxModel, Scope, Tensor};
+use crate::onnx::{Graph, GraphError, OnnxModel, Scope, Tensor};
 use crate::signature::Signature;
 
 /// ImageNet's mean and standard deviation of R, G, B in 0..=1.
@@ -26,7 +26,7 @@ pub fn image_graph(
 }
 
 /// Pixels 0..=255 (B, 3, H, W) as the encoder was trained on them.
-fn normalise<'c>(pixels: &Tensor<'c>) -> Tensor<'c> {
+pub(super) fn normalise<'c>(pixels: &Tensor<'c>) -> Tensor<'c> {
     let s = pixels.scope();
     let channel = |name: &str, f: fn(usize) -> f32| {
         s.value(&s.constant(name, &[1, 3, 1, 1], (0..3).map(f).collect()))
@@ -41,11 +41,11 @@ pub fn mgd_sam2<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> Tensor<'c>
     let views = views::of_picture(image);
     s.tap("input.views", &views);
     let encoder = s.at("image_encoder");
-    let stages = hiera(&encoder.at("trunk"), c, &views);
+    let stages = hiera(&encoder.at("trunk"), &c.hiera(), &views);
     let neck = encoder.at("neck");
     tap_pyramid(&neck, c, &stages);
     let decoder_input = DecoderInput {
-        image: fpn_level(&neck, c, &stages, 2, Bilinear),
+        image: fpn_level(&neck, &c.neck(), &stages, 2),
         high_res: [stages[0].clone(), stages[1].clone()],
         neck,
         top: s.clone(),
@@ -60,7 +60,7 @@ pub fn mgd_sam2<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> Tensor<'c>
 /// as products of weights, level 3 is dropped.
 fn tap_pyramid<'c>(s: &Scope<'c>, c: &Config, stages: &[Tensor<'c>; 4]) {
     for level in 0..4 {
-        let x = fpn_level(s, c, stages, level, Bilinear);
+        let x = fpn_level(s, &c.neck(), stages, level);
         let pe = position_encoding::sine(s, [256, x.shape[1], x.shape[2]], 1.0);
         s.tap(&format!("neck.fpn.{level}"), &channels_first(&x));
         s.tap(&format!("neck.pos.{level}"), &s.value(&pe));

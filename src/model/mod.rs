@@ -17,8 +17,11 @@ pub mod multi_view;
 pub mod multi_view_decoder;
 pub mod position_encoding;
 pub mod prompt_encoder;
+pub mod sam2;
+pub mod sam2_config;
 pub mod two_way_transformer;
 pub mod views;
 
 pub use config::Config;
 pub use mgd_sam2::{image_graph, unused_keys};
+pub use sam2_config::Sam2Config;

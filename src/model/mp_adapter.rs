@@ -1,14 +1,14 @@
 //! MPAdapter: the views tell each other what they see, between Hiera's blocks.
 use super::layers::{channels_first, channels_last, depthwise_pair, linear};
-use super::{Config, views};
+use super::views;
 use crate::onnx::{Interpolation::Bilinear, Scope, Tensor};
 
 /// Which adapter runs before Hiera's block `index`, as (stage, number), both as in its key.
 ///
 /// Groups are shifted by one against the stages: a stage's first block belongs to the one before.
-pub fn adapter_of_block(c: &Config, index: usize) -> (usize, usize) {
+pub fn adapter_of_block(stages: [usize; 4], index: usize) -> (usize, usize) {
     let mut first = 0;
-    for (stage, &depth) in c.stages.iter().enumerate() {
+    for (stage, &depth) in stages.iter().enumerate() {
         let blocks = if stage == 0 { depth + 1 } else { depth };
         if index < first + blocks || stage == 3 {
             return (stage + 1, index - first);

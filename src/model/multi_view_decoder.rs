@@ -33,7 +33,8 @@ pub fn multi_view_decoder<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c
     let tokens = output_tokens(s, v, [MASKS, dim]);
     let sizes = [c.dec_heads, c.dec_mlp_dim];
     let pe = dense_pe(&input.top.at("pe_layer"), [dim, h, w]);
-    let (tokens, image) = two_way_transformer(&s.at("transformer"), &image, &pe, &tokens, sizes);
+    let (tokens, image) =
+        two_way_transformer(&s.at("transformer"), &image, &pe, (&tokens, None), sizes);
     s.tap("decoder.transformer.src", &image);
     s.tap("decoder.transformer.tokens", &tokens);
 
@@ -63,7 +64,7 @@ fn upscale<'c>(
     let y = hmim(
         &fusion2,
         &input.high_res[1],
-        lateral(&input.neck, c, 1),
+        lateral(&input.neck, 1, [input.high_res[1].shape[3], dim]),
         &stitched(&views::split(image).0),
     );
     let [locals, _] = full_hmim(&fusion2, &y, "hmim2");
@@ -73,7 +74,12 @@ fn upscale<'c>(
     if c.hmim_thin {
         handed_on = conv2d(&fusion1.at("pre"), &handed_on, c.drm_img_dim, 1);
     }
-    let y = hmim(&fusion1, &input.high_res[0], lateral(&input.neck, c, 0), &handed_on);
+    let y = hmim(
+        &fusion1,
+        &input.high_res[0],
+        lateral(&input.neck, 0, [input.high_res[0].shape[3], c.neck().level_dims[0]]),
+        &handed_on,
+    );
     let full = full_hmim(&fusion1, &y, "hmim1");
     let s0 = match c.hmim_thin {
         true => Tensor::concat(&full.each_ref(), 0),

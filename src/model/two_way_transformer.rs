@@ -1,16 +1,16 @@
 //! The mask decoder's transformer: prompt tokens and image positions attend to each other.
-use super::layers::{EPSILON, attention, layer_norm, mlp};
+use super::layers::{EPSILON, attention, layer_norm, masked_attention, mlp};
 use crate::onnx::{Scope, Tensor};
 
 const DEPTH: usize = 2;
 
-/// `tokens` is (N, T, C); `image` and `image_pe` are (N, L, C), the latter perhaps with N = 1.
-/// Returns both, updated.
+/// `tokens` is (N, T, C), with what is added to every product with their keys, (1, 1, 1, T);
+/// `image` and `image_pe` are (N, L, C), the latter perhaps with N = 1. Returns both, updated.
 pub fn two_way_transformer<'c>(
     s: &Scope<'c>,
     image: &Tensor<'c>,
     image_pe: &Tensor<'c>,
-    tokens: &Tensor<'c>,
+    (tokens, mask): (&Tensor<'c>, Option<&Tensor<'c>>),
     [heads, mlp_dim]: [usize; 2],
 ) -> (Tensor<'c>, Tensor<'c>) {
     let c = tokens.shape[2];
@@ -21,10 +21,11 @@ pub fn two_way_transformer<'c>(
 
         // The first layer's queries are the tokens alone, and have no residual.
         queries = if i == 0 {
-            attention(&s.at("self_attn"), [&queries; 3], heads, c)
+            masked_attention(&s.at("self_attn"), [&queries; 3], mask, [heads, c])
         } else {
             let q = queries.add(tokens);
-            queries.add(&attention(&s.at("self_attn"), [&q, &q, &queries], heads, c))
+            let qkv = [&q, &q, &queries];
+            queries.add(&masked_attention(&s.at("self_attn"), qkv, mask, [heads, c]))
         };
         queries = norm("norm1", &queries);
 
@@ -36,7 +37,9 @@ pub fn two_way_transformer<'c>(
         queries = norm("norm3", &queries.add(&y));
 
         let (q, k) = (queries.add(tokens), keys.add(image_pe));
-        let y = attention(&s.at("cross_attn_image_to_token"), [&k, &q, &queries], heads, c / 2);
+        let qkv = [&k, &q, &queries];
+        let image_to_token = s.at("cross_attn_image_to_token");
+        let y = masked_attention(&image_to_token, qkv, mask, [heads, c / 2]);
         keys = norm("norm4", &keys.add(&y));
     }
     let (q, k) = (queries.add(tokens), keys.add(image_pe));

@@ -1,7 +1,13 @@
 //! Which engine runs when.
 mod mask_selection;
+pub mod memory_bank;
+pub mod prompt;
+pub mod tracker;
 
 pub use mask_selection::MaskSelection;
+pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
+pub use prompt::{Point, PointKind, Prompt};
+pub use tracker::{TrackedMask, Tracker, TrackerEngines, TrackerOptions};
 
 use crate::backend::{BackendError, Engine, Tensor};
 use crate::signature;
@@ -94,6 +100,28 @@ pub enum SessionError {
         expected: Box<signature::Signature>,
         /// What the engine is.
         found: Box<signature::Signature>,
+    },
+    /// The prompt is none.
+    #[error("prompt: {what}: expected {expected}, found {found}")]
+    Prompt {
+        /// What of it.
+        what: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A frame is tracked and no frame was prompted.
+    #[error("frame {frame}: expected a prompt before it, found none")]
+    NothingToTrack {
+        /// The frame.
+        frame: FrameIndex,
+    },
+    /// The engines found something in a prompted frame that is no number.
+    #[error("frame {frame}: expected finite values of the prompted object, found others")]
+    NotFinite {
+        /// The frame.
+        frame: FrameIndex,
     },
     /// The engine failed.
     #[error(transparent)]

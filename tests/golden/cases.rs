@@ -22,6 +22,7 @@ pub fn run(name: &str, f: &Fixture, c: &mut Comparison) -> Result<(), String> {
         _ if name.starts_with("memory_attention") => memory_attentions(f, c),
         _ if name.starts_with("memory_encoder") => memory_encoders(f, c),
         _ if name.starts_with("prompt_encoder") => prompt_encoders(f, c),
+        _ if name.starts_with("track_") => super::tracking::clip(f, c),
         _ => Err("no test knows this family".into()),
     }
 }
@@ -115,6 +116,7 @@ fn mask_decoders(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
             image: layers::channels_last(&image.add(&dense)),
             image_pe: layers::channels_last(&pe).reshape(&[1, h * w, dim]),
             sparse: case.input(f, c, "sparse"),
+            sparse_mask: None,
             high_res: [s0, s1],
         };
         let y = mask_decoder(&s, &input, sizes);

@@ -1,5 +1,6 @@
 //! Fixtures, and what comparing them needs.
 pub mod cases;
+pub mod tracking;
 
 use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{Engine, Tensor as HostTensor};
@@ -44,6 +45,11 @@ impl Fixture {
     pub fn size(&self, field: &str) -> usize {
         self.config[field].as_u64().unwrap_or_else(|| panic!("config has no number `{field}`"))
             as usize
+    }
+
+    /// A switch of the configuration, off where absent.
+    pub fn flag(&self, field: &str) -> bool {
+        self.config[field].as_bool().unwrap_or(false)
     }
 
     pub fn get(&self, name: &str) -> &(Vec<usize>, Vec<f32>) {
@@ -106,6 +112,7 @@ pub fn execute<'c>(
 }
 
 /// What of one fixture was compared, and how it went.
+#[derive(Clone)]
 pub struct Comparison {
     fixture: String,
     tolerance: f64,
@@ -138,10 +145,15 @@ impl Comparison {
 
     /// Prints the relative L2 difference and keeps it where it is too large.
     pub fn close(&mut self, name: &str, got: &[f32], want: &[f32]) {
+        self.close_within(name, got, want, self.tolerance);
+    }
+
+    /// [`close`](Self::close) with another tolerance.
+    pub fn close_within(&mut self, name: &str, got: &[f32], want: &[f32], tolerance: f64) {
         self.seen.insert(name.into());
         let line = describe(name, got, want);
         println!("{}/{line}", self.fixture);
-        if relative_l2(got, want).is_none_or(|e| e.is_nan() || e > self.tolerance) {
+        if relative_l2(got, want).is_none_or(|e| e.is_nan() || e > tolerance) {
             self.failures.push(format!("{}/{line}", self.fixture));
         }
     }

@@ -1,0 +1,141 @@
+//! Prompts: points, boxes and masks, as the prompt decoder takes them.
+use super::SessionError;
+use super::memory_bank::{MASKED, values};
+use crate::backend::Tensor;
+use crate::signature;
+use crate::signature::tracker::{POINT_KINDS, TrackerShape};
+
+/// What the user says of the object in one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prompt {
+    /// Points on the object and beside it; a box is two of them.
+    Points(Vec<Point>),
+    /// How much of each pixel is the object, 0..=1, (S, S). The tracker's mask of this frame is
+    /// this mask.
+    Mask(Vec<f32>),
+}
+
+impl Prompt {
+    /// A box from its first corner (x, y) to its second, in 0..=1 of the picture.
+    pub fn from_corners([x0, y0]: [f32; 2], [x1, y1]: [f32; 2]) -> Self {
+        let first = Point { x: x0, y: y0, kind: PointKind::BoxFirst };
+        let second = Point { x: x1, y: y1, kind: PointKind::BoxSecond };
+        Self::Points(vec![first, second])
+    }
+}
+
+/// One point of a prompt; a box's corners may lie outside the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// 0 at the picture's left edge, 1 at its right.
+    pub x: f32,
+    /// 0 at the picture's top, 1 at its bottom.
+    pub y: f32,
+    /// What is there.
+    pub kind: PointKind,
+}
+
+/// What a point says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PointKind {
+    /// Not the object.
+    Background,
+    /// The object.
+    Foreground,
+    /// The top left corner of a box around the object.
+    BoxFirst,
+    /// The bottom right corner of the box.
+    BoxSecond,
+}
+
+impl PointKind {
+    /// In the order of [`POINT_KINDS`].
+    fn index(self) -> usize {
+        match self {
+            Self::Background => 1,
+            Self::Foreground => 2,
+            Self::BoxFirst => 3,
+            Self::BoxSecond => 4,
+        }
+    }
+}
+
+/// The index of no point at all.
+const NOWHERE: usize = 0;
+
+/// Inputs of [`signature::tracker::prompt_decoder`] after the features, in its order.
+#[derive(Debug)]
+pub(super) struct PromptTensors {
+    pub(super) inputs: [Tensor; 5],
+    most_points: usize,
+}
+
+impl PromptTensors {
+    pub(super) fn new(shape: &TrackerShape) -> Self {
+        let specs = signature::tracker::prompt_decoder(shape).inputs;
+        let inputs = std::array::from_fn(|i| Tensor::zeros(&specs[i + 3]));
+        Self { inputs, most_points: shape.points }
+    }
+
+    /// Writes `prompt`; an error, and nothing written, if it is none.
+    pub(super) fn write(&mut self, prompt: &Prompt) -> Result<(), SessionError> {
+        let mask_len = self.inputs[3].len();
+        match prompt {
+            Prompt::Points(points) => check_points(points, self.most_points)?,
+            Prompt::Mask(mask) => check_mask(mask, mask_len)?,
+        }
+        let [coordinates, kinds, point_mask, mask, has_mask] = self.inputs.each_mut().map(values);
+        coordinates.fill(0.0);
+        kinds.fill(0.0);
+        point_mask.fill(MASKED);
+        let points = match prompt {
+            Prompt::Points(points) => points.as_slice(),
+            Prompt::Mask(from) => {
+                mask.copy_from_slice(from);
+                &[]
+            }
+        };
+        has_mask[0] = f32::from(u8::from(matches!(prompt, Prompt::Mask(_))));
+        for (i, point) in points.iter().enumerate() {
+            coordinates[2 * i..][..2].copy_from_slice(&[point.x, point.y]);
+            kinds[i * POINT_KINDS + point.kind.index()] = 1.0;
+        }
+        // SAM2 ends points with one that is none, and says no points at all as one more of those.
+        let used = (points.len() + 1).max(2);
+        for i in points.len()..used {
+            kinds[i * POINT_KINDS + NOWHERE] = 1.0;
+        }
+        point_mask[..used].fill(0.0);
+        Ok(())
+    }
+}
+
+fn check_points(points: &[Point], most: usize) -> Result<(), SessionError> {
+    if points.is_empty() || points.len() > most {
+        let (expected, found) = (format!("1 to {most}"), points.len().to_string());
+        return Err(SessionError::Prompt { what: "points", expected, found });
+    }
+    match points.iter().find(|p| !p.x.is_finite() || !p.y.is_finite()) {
+        None => Ok(()),
+        Some(odd) => Err(SessionError::Prompt {
+            what: "coordinates",
+            expected: "finite numbers".into(),
+            found: format!("{}, {}", odd.x, odd.y),
+        }),
+    }
+}
+
+fn check_mask(mask: &[f32], len: usize) -> Result<(), SessionError> {
+    if mask.len() != len {
+        let (expected, found) = (format!("{len} pixels"), mask.len().to_string());
+        return Err(SessionError::Prompt { what: "mask", expected, found });
+    }
+    match mask.iter().find(|v| !(0.0..=1.0).contains(*v)) {
+        None => Ok(()),
+        Some(odd) => Err(SessionError::Prompt {
+            what: "mask",
+            expected: "values of 0 to 1".into(),
+            found: odd.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,155 @@
+//! The tracker's own graphs on OpenVINO, with random weights.
+#![allow(clippy::unwrap_used, missing_docs)]
+use gstmgdsam2::backend::openvino::{OpenVino, Options};
+use gstmgdsam2::backend::{Engine, Tensor};
+use gstmgdsam2::checkpoint::Checkpoint;
+use gstmgdsam2::model::Sam2Config;
+use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
+use gstmgdsam2::onnx::Graph;
+use gstmgdsam2::session::{Prompt, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
+use gstmgdsam2::signature::{ElementType, Precision};
+
+const SIDE: usize = 64;
+
+fn config() -> Sam2Config {
+    Sam2Config {
+        image_size: SIDE,
+        embed_dim: 8,
+        num_heads: 1,
+        stages: [1, 2, 2, 1],
+        global_att_blocks: vec![4],
+        window_pos_embed_bkg_spatial_size: [7, 7],
+        window_spec: [8, 4, 4, 2],
+        d_model: 32,
+        mem_dim: 8,
+        mem_layers: 2,
+        ff: 48,
+        dec_heads: 4,
+        dec_mlp_dim: 64,
+        num_maskmem: 3,
+        conditioning_frames: 2,
+        max_obj_ptrs: 4,
+        points: 4,
+    }
+}
+
+fn tracker(weights: &Checkpoint, config: &Sam2Config, image: ElementType) -> Tracker {
+    let options = Options { precision: Precision::F32, threads: 1 };
+    let mut engines = tracker_graphs(config, image).into_iter().map(|plan| {
+        let graph = Graph::new(&plan.0.graph, weights, Precision::F32);
+        let onnx = tracker_graph(graph, config, &plan).unwrap().to_bytes().unwrap();
+        Box::new(OpenVino::build(&onnx, &plan.0, &options).unwrap()) as Box<dyn Engine>
+    });
+    let mut next = || engines.next().unwrap();
+    let engines = TrackerEngines {
+        encoder: next(),
+        memory_attention: next(),
+        decoder: next(),
+        prompt_decoder: next(),
+        memory_encoder: next(),
+    };
+    Tracker::new(engines, config.shape(), TrackerOptions::default()).unwrap()
+}
+
+/// A slope that moves, as bytes (S, S, 3).
+fn pixels(frame: usize) -> Vec<u8> {
+    let value = |i: usize| (i / 3 % SIDE * 3 + i / 3 / SIDE + 5 * frame + i % 3 * 40) as u8;
+    (0..3 * SIDE * SIDE).map(value).collect()
+}
+
+/// The same as floats (3, S, S) with ImageNet's mean and deviation.
+fn normalised(pixels: &[u8]) -> Vec<f32> {
+    let (mean, deviation) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+    let channel = |c: usize| {
+        let values = pixels.iter().skip(c).step_by(3);
+        values.map(move |&v| (f32::from(v) / 255.0 - mean[c]) / deviation[c])
+    };
+    (0..3).flat_map(channel).collect()
+}
+
+#[test]
+fn bytes_and_normalised_floats_are_tracked_alike() {
+    let weights = Checkpoint::random(7);
+    let mut of_bytes = tracker(&weights, &config(), ElementType::U8);
+    let mut of_floats = tracker(&weights, &config(), ElementType::F32);
+    let corners = Prompt::from_corners([0.2, 0.3], [0.7, 0.8]);
+    for frame in 0..6 {
+        let bytes = pixels(frame);
+        let (floats, bytes) = (Tensor::F32(normalised(&bytes)), Tensor::U8(bytes));
+        let index = frame as i64;
+        let [a, b] =
+            [(&mut of_bytes, &bytes), (&mut of_floats, &floats)].map(|(tracker, image)| {
+                let mask = match frame {
+                    0 => tracker.prompt(index, image, &corners),
+                    _ => tracker.step(index, image),
+                };
+                mask.unwrap().clone()
+            });
+        assert_alike(&a, &b, 1e-4);
+    }
+}
+
+#[test]
+fn empty_slots_do_not_count() {
+    let weights = Checkpoint::random(7);
+    for num_maskmem in [1, 2] {
+        let few = Sam2Config {
+            num_maskmem,
+            conditioning_frames: 1,
+            max_obj_ptrs: num_maskmem,
+            points: 2,
+            ..config()
+        };
+        let many = Sam2Config { conditioning_frames: 5, points: 6, ..few.clone() };
+        let [mut few, mut many] =
+            [few, many].map(|config| tracker(&weights, &config, ElementType::U8));
+        let corners = Prompt::from_corners([0.2, 0.3], [0.7, 0.8]);
+        for frame in 0..4 {
+            let image = Tensor::U8(pixels(frame));
+            let index = frame as i64;
+            let [a, b] = [&mut few, &mut many].map(|tracker| {
+                let mask = match frame {
+                    0 => tracker.prompt(index, &image, &corners),
+                    _ => tracker.step(index, &image),
+                };
+                mask.unwrap().clone()
+            });
+            assert_alike(&a, &b, 1e-5);
+        }
+    }
+}
+
+/// The same mask and pointer, to this relative L2.
+fn assert_alike(a: &TrackedMask, b: &TrackedMask, most: f32) {
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    for (a, b) in [(&a.logits, &b.logits), (&a.obj_ptr, &b.obj_ptr)] {
+        let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
+        let relative = difference / norm(&mut a.iter().copied());
+        assert!(relative < most, "relative L2 {relative}");
+    }
+    assert!(a.is_remembered && b.is_remembered);
+}
+
+#[test]
+fn sizes_that_no_tracker_has_are_refused() {
+    let weights = Checkpoint::random(7);
+    let refused = |config: Sam2Config, message: &str| {
+        for plan in tracker_graphs(&config, ElementType::U8) {
+            let graph = Graph::new(&plan.0.graph, &weights, Precision::F32);
+            let error = tracker_graph(graph, &config, &plan).map(drop).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    };
+    let config = config();
+    let odd = Sam2Config { image_size: 60, ..config.clone() };
+    refused(odd, "image_size: expected a multiple of 32, found 60");
+    let odd = Sam2Config { dec_heads: 0, ..config.clone() };
+    refused(odd, "dec_heads: expected a multiple of 1, found 0");
+    let odd = Sam2Config { mem_dim: 0, ..config.clone() };
+    refused(odd, "mem_dim: expected a multiple of 4, found 0");
+    let odd = Sam2Config { window_spec: [8, 0, 4, 2], ..config };
+    refused(
+        odd,
+        "window_spec: expected windows that halve where the stage changes, found [8, 0, 4, 2]",
+    );
+}
