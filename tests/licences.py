@@ -1,4 +1,4 @@
-"""Checks that every dependency may be linked under this project's licence, and comes from crates.io."""
+"""Checks that every dependency may be linked under this project's licence, and comes from the registry."""
 
 import json
 import re
