@@ -1,5 +1,8 @@
 //! Engines behind one trait: named tensors in, named tensors out.
-use crate::signature::{ElementType, Signature, TensorSpec};
+pub mod openvino;
+
+use crate::signature::{ElementType, Precision, Signature, TensorSpec};
+use std::path::PathBuf;
 
 /// A host tensor, contiguous, in the element type its signature says.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,40 @@ impl Tensor {
             ElementType::U8 => Self::U8(vec![0; len]),
             ElementType::F32 => Self::F32(vec![0.0; len]),
         }
+    }
+
+    /// Elements, of whatever type.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::U8(values) => values.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type of the elements.
+    pub fn element_type(&self) -> ElementType {
+        match self {
+            Self::U8(_) => ElementType::U8,
+            Self::F32(_) => ElementType::F32,
+        }
+    }
+
+    /// An error unless the type and the number of elements are what `spec` says.
+    pub fn check(&self, spec: &TensorSpec) -> Result<(), BackendError> {
+        let len = spec.shape.iter().product::<usize>();
+        if self.element_type() == spec.element_type && self.len() == len {
+            return Ok(());
+        }
+        Err(BackendError::Tensor {
+            name: spec.name.clone(),
+            expected: format!("{len} values of {:?}", spec.element_type),
+            found: format!("{} of {:?}", self.len(), self.element_type()),
+        })
     }
 }
 
@@ -44,4 +81,56 @@ pub enum BackendError {
         /// What was given.
         found: String,
     },
+    /// Too many or too few tensors.
+    #[error("engine `{graph}`: expected {expected} {what}, found {found}")]
+    Count {
+        /// The graph's name.
+        graph: String,
+        /// `inputs` or `outputs`.
+        what: &'static str,
+        /// What the signature says.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// OpenVINO is not installed where it is looked for.
+    #[error(
+        "no OpenVINO library (libopenvino_c.so*) was found; set {variable} to the folder that \
+         holds it; looked in:{}", looked.iter().map(|p| format!("\n  {}", p.display())).collect::<String>()
+    )]
+    NoLibrary {
+        /// The environment variable that names the folder.
+        variable: &'static str,
+        /// Every place, in the order of looking.
+        looked: Vec<PathBuf>,
+    },
+    /// OpenVINO is there and cannot be loaded.
+    #[error("OpenVINO library {}: {reason}", path.display())]
+    Library {
+        /// The file.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// OpenVINO refused.
+    #[error("OpenVINO: {doing}: {reason}")]
+    OpenVino {
+        /// What was asked of it.
+        doing: &'static str,
+        /// Its own words.
+        reason: String,
+    },
+    /// The engine came out in another arithmetic than was asked for.
+    #[error("engine `{graph}`: expected to compute in {expected:?}, found `{found}`")]
+    Precision {
+        /// The graph's name.
+        graph: String,
+        /// What was asked for.
+        expected: Precision,
+        /// OpenVINO's word for what it took.
+        found: String,
+    },
+    /// A built engine's file cannot be mapped.
+    #[error("mapping a built engine: {0}")]
+    Map(std::io::Error),
 }

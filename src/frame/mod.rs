@@ -1,43 +1,20 @@
 //! Pictures as GStreamer lays them out, and the pixel work on them.
+mod blend;
+mod chroma;
+mod colorimetry;
+pub mod composite;
+mod error;
+mod format;
+pub mod preprocess;
+pub mod refine;
+mod sigmoid;
+mod source_rows;
+mod upsample;
+mod window;
 
-/// Pixel layouts, named as GStreamer names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum PixelFormat {
-    Nv12,
-    I420,
-    Yv12,
-    P010Le,
-    Rgb,
-    Bgr,
-    Rgba,
-    Bgra,
-    Argb,
-    Abgr,
-    Rgbx,
-    Bgrx,
-    Gray8,
-    A420,
-    Ayuv,
-}
-
-/// The matrix between RGB and Y'CbCr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Matrix {
-    Bt601,
-    Bt709,
-    Bt2020,
-}
-
-/// How samples become R'G'B' in 0..=1. Ignored for RGB formats, but for `full_range` of GRAY8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Colorimetry {
-    /// Which luma coefficients.
-    pub matrix: Matrix,
-    /// 0..=255 where true, 16..=235 (luma) and 16..=240 (chroma) otherwise.
-    pub full_range: bool,
-}
+pub use colorimetry::{Colorimetry, Matrix};
+pub use error::FrameError;
+pub use format::PixelFormat;
 
 /// One plane of a picture: rows of `stride` bytes; a row may be shorter than its stride.
 #[derive(Debug, Clone, Copy)]
@@ -86,3 +63,66 @@ pub struct FrameViewMut<'a> {
     /// In the format's plane order.
     pub planes: Vec<PlaneMut<'a>>,
 }
+
+impl<'a> FrameView<'a> {
+    /// Every row of every plane lies within its bytes; what reads a checked view cannot panic.
+    pub fn check(&self) -> Result<(), FrameError> {
+        let planes = self.planes.iter().map(|p| (p.bytes.len(), p.stride));
+        check_planes(self.format, self.width, self.height, planes)
+    }
+
+    /// The first `bytes` bytes of row `y` of `plane`.
+    fn row(&self, plane: usize, y: usize, bytes: usize) -> &'a [u8] {
+        let Plane { bytes: all, stride } = self.planes[plane];
+        &all[y * stride..][..bytes]
+    }
+}
+
+impl FrameViewMut<'_> {
+    /// Every row of every plane lies within its bytes; what writes a checked view cannot panic.
+    pub fn check(&self) -> Result<(), FrameError> {
+        let planes = self.planes.iter().map(|p| (p.bytes.len(), p.stride));
+        check_planes(self.format, self.width, self.height, planes)
+    }
+
+    /// The first `bytes` bytes of row `y` of `plane`.
+    fn row_mut(&mut self, plane: usize, y: usize, bytes: usize) -> &mut [u8] {
+        let PlaneMut { bytes: all, stride } = &mut self.planes[plane];
+        &mut all[y * *stride..][..bytes]
+    }
+}
+
+/// `planes` are `(bytes, stride)`.
+fn check_planes(
+    format: PixelFormat,
+    width: usize,
+    height: usize,
+    planes: impl ExactSizeIterator<Item = (usize, usize)>,
+) -> Result<(), FrameError> {
+    let size = FrameError::Size { format, width, height };
+    if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
+        return Err(size);
+    }
+    if planes.len() != format.plane_count() {
+        let (expected, found) = (format.plane_count(), planes.len());
+        return Err(FrameError::PlaneCount { format, expected, found });
+    }
+    for (plane, (bytes, stride)) in planes.enumerate() {
+        let Some((row_bytes, rows)) = format.plane_size(plane, width, height) else {
+            return Err(size);
+        };
+        if stride < row_bytes {
+            let (expected, found) = (row_bytes, stride);
+            return Err(FrameError::Stride { format, plane, expected, found });
+        }
+        let needed = stride.checked_mul(rows - 1).and_then(|n| n.checked_add(row_bytes));
+        if needed.is_none_or(|n| bytes < n) {
+            let (expected, found) = (needed.unwrap_or(usize::MAX), bytes);
+            return Err(FrameError::PlaneBytes { format, plane, expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// Pixels; more is no video and would overflow the sums below.
+const MAX_SIDE: usize = 1 << 16;

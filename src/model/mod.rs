@@ -1,21 +1,24 @@
-//! MGD-SAM2 and SAM2, written once: each block is a function from tensors to tensors under a `Scope`.
-use serde::Deserialize;
+//! MGD-SAM2, written once: each block is a function from tensors to tensors under a `Scope`.
+//!
+//! Names follow the official checkpoints' keys, shapes are in comments: `B` pictures, `V = 5B`
+//! views (the four quadrants of each picture, then all pictures halved), `C` is `d_model`.
+//! Token layouts are (N, H, W, C), convolutions see (N, C, H, W).
+pub mod config;
+pub mod detail_refinement;
+pub mod fpn_neck;
+pub mod hiera;
+pub mod layers;
+pub mod mask_decoder;
+pub mod memory_attention;
+pub mod memory_encoder;
+pub mod mgd_sam2;
+pub mod mp_adapter;
+pub mod multi_view;
+pub mod multi_view_decoder;
+pub mod position_encoding;
+pub mod prompt_encoder;
+pub mod two_way_transformer;
+pub mod views;
 
-/// The dimensions of one model. Field names are the official constructors'.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Config {
-    /// `S`: the side of one view; the picture is `2S` square.
-    pub inp_size: usize,
-    /// Channels of Hiera's first stage.
-    pub embed_dim: usize,
-    /// Heads of Hiera's first stage.
-    pub num_heads: usize,
-    /// Blocks per stage.
-    pub stages: [usize; 4],
-    /// Blocks that attend to the whole view.
-    pub global_att_blocks: Vec<usize>,
-    /// The grid `pos_embed` was trained on.
-    pub window_pos_embed_bkg_spatial_size: [usize; 2],
-    /// Window side per stage.
-    pub window_spec: [usize; 4],
-}
+pub use config::Config;
+pub use mgd_sam2::{image_graph, unused_keys};

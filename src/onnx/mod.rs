@@ -1,1 +1,9 @@
-//! (to come)
+//! Writes ONNX: a graph is built op by op, checked as it grows, pruned and serialised.
+mod graph;
+mod ops;
+mod proto;
+mod weight;
+
+pub use graph::{Graph, GraphError, OnnxModel, Scope, Tensor};
+pub use ops::{Interpolation, Window2d};
+pub use weight::Weight;

@@ -1,0 +1,212 @@
+//! Engines on the CPU, by OpenVINO.
+//!
+//! The C API is used directly: the safe bindings above it cannot open an engine that was built
+//! before, and building takes many times longer than opening. A built engine keeps its constants
+//! in the file that it was opened from, so the file stays mapped; pages that are not needed again
+//! after loading are given back.
+mod call;
+mod core;
+pub mod cpu;
+pub mod library;
+mod request;
+
+use self::core::{CompiledModel, Core, Side};
+use self::cpu::Cpu;
+use self::request::{HostTensor, InferRequest};
+use crate::backend::{BackendError, Engine, Tensor};
+use crate::signature::{Precision, Signature, TensorSpec};
+use memmap2::{Mmap, UncheckedAdvice};
+use std::fs::File;
+use std::path::Path;
+
+/// How an engine computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The arithmetic. What the CPU has no instructions for is computed in f32, which
+    /// [`OpenVino::precision`] then says.
+    pub precision: Precision,
+    /// Threads; 0 is one per core.
+    pub threads: usize,
+}
+
+/// A graph compiled for the CPU, with memory for one inference at a time.
+pub struct OpenVino {
+    // In the order of dropping: the constants of everything above it lie in `_built`.
+    inputs: Vec<HostTensor>,
+    outputs: Vec<HostTensor>,
+    request: InferRequest,
+    model: CompiledModel,
+    _built: Option<Mmap>,
+    signature: Signature,
+    precision: Precision,
+}
+
+impl OpenVino {
+    /// Compiles `onnx`, a ModelProto with its weights inside.
+    ///
+    /// An error if OpenVINO is not found or refuses, or if the graph is not of `signature`.
+    pub fn build(
+        onnx: &[u8],
+        signature: &Signature,
+        options: &Options,
+    ) -> Result<Self, BackendError> {
+        let (core, precision) = prepare(options)?;
+        let model = core.compile(&core.read_onnx(onnx)?)?;
+        Self::new(model, None, signature, precision)
+    }
+
+    /// Opens the file that [`export`](Self::export) wrote on this machine with this OpenVINO.
+    ///
+    /// The file must be whole (OpenVINO does not check it) and must not be changed while the
+    /// engine is open; removing or replacing it is fine.
+    pub fn import(
+        file: &File,
+        signature: &Signature,
+        options: &Options,
+    ) -> Result<Self, BackendError> {
+        let (core, precision) = prepare(options)?;
+        // SAFETY: built engines are written once, under a name of their own, and only ever removed.
+        let built = unsafe { Mmap::map(file) }.map_err(BackendError::Map)?;
+        // SAFETY: `built` is kept beside the model and the request, and dropped after them.
+        let model = unsafe { core.import(&built) }?;
+        let engine = Self::new(model, Some(built), signature, precision)?;
+        engine.give_back_pages();
+        Ok(engine)
+    }
+
+    fn new(
+        model: CompiledModel,
+        built: Option<Mmap>,
+        signature: &Signature,
+        precision: Precision,
+    ) -> Result<Self, BackendError> {
+        check_side(&model, signature, Side::Inputs)?;
+        check_side(&model, signature, Side::Outputs)?;
+        check_precision(&model, signature, precision)?;
+        let request = InferRequest::new(&model)?;
+        Ok(Self {
+            inputs: request.tensors(&signature.inputs)?,
+            outputs: request.tensors(&signature.outputs)?,
+            request,
+            model,
+            _built: built,
+            signature: signature.clone(),
+            precision,
+        })
+    }
+
+    /// Weights were repacked while loading, and the file's pages are not read again or rarely.
+    fn give_back_pages(&self) {
+        if let Some(built) = &self._built {
+            // SAFETY: the mapping is of a file and never written to: dropped pages are read from
+            // the file again when they are needed.
+            let _ = unsafe { built.unchecked_advise(UncheckedAdvice::DontNeed) };
+        }
+    }
+
+    /// Writes the engine to `file`, for [`import`](Self::import).
+    pub fn export(&self, file: &Path) -> Result<(), BackendError> {
+        self.model.export(file)
+    }
+
+    /// What the engine computes in, as OpenVINO confirmed it.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+}
+
+impl Engine for OpenVino {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
+        check_count(&self.signature, Side::Inputs, inputs.len())?;
+        check_count(&self.signature, Side::Outputs, outputs.len())?;
+        for ((host, tensor), spec) in self.inputs.iter_mut().zip(inputs).zip(&self.signature.inputs)
+        {
+            tensor.check(spec)?;
+            host.write(tensor)?;
+        }
+        self.request.infer()?;
+        for ((host, tensor), spec) in self.outputs.iter().zip(outputs).zip(&self.signature.outputs)
+        {
+            tensor.check(spec)?;
+            host.read(tensor)?;
+        }
+        Ok(())
+    }
+}
+
+/// A core whose engines answer one frame soonest, in exactly the arithmetic it returns.
+fn prepare(options: &Options) -> Result<(Core, Precision), BackendError> {
+    let cpu = Cpu::detect()?;
+    let lowered = cpu.computes_in(options.precision);
+    let precision = if lowered { options.precision } else { Precision::F32 };
+    let mut core = Core::new()?;
+    core.set(c"INFERENCE_PRECISION_HINT", word(precision))?;
+    // Weights are never rounded further on the way.
+    core.set(c"DYNAMIC_QUANTIZATION_GROUP_SIZE", "0")?;
+    core.set(c"PERFORMANCE_HINT", "LATENCY")?;
+    core.set(c"NUM_STREAMS", "1")?;
+    core.set(c"INFERENCE_NUM_THREADS", &options.threads.to_string())?;
+    Ok((core, precision))
+}
+
+/// OpenVINO's word for an arithmetic.
+fn word(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "f32",
+        Precision::F16 => "f16",
+        Precision::Bf16 => "bf16",
+    }
+}
+
+fn check_precision(
+    model: &CompiledModel,
+    signature: &Signature,
+    expected: Precision,
+) -> Result<(), BackendError> {
+    let found = model.get(c"INFERENCE_PRECISION_HINT")?;
+    if found == word(expected) {
+        return Ok(());
+    }
+    Err(BackendError::Precision { graph: signature.graph.clone(), expected, found })
+}
+
+/// Names, types and shapes.
+fn check_side(
+    model: &CompiledModel,
+    signature: &Signature,
+    side: Side,
+) -> Result<(), BackendError> {
+    check_count(signature, side, model.count(side)?)?;
+    for spec in specs(signature, side) {
+        let port = model.port(side, &spec.name);
+        let found = port.map_or_else(|_| Ok("no such tensor".into()), |port| port.describe())?;
+        let expected = format!("{:?} {:?}", spec.element_type, spec.shape);
+        if found != expected {
+            return Err(BackendError::Tensor { name: spec.name.clone(), expected, found });
+        }
+    }
+    Ok(())
+}
+
+fn check_count(signature: &Signature, side: Side, found: usize) -> Result<(), BackendError> {
+    let expected = specs(signature, side).len();
+    if found == expected {
+        return Ok(());
+    }
+    let what = match side {
+        Side::Inputs => "inputs",
+        Side::Outputs => "outputs",
+    };
+    Err(BackendError::Count { graph: signature.graph.clone(), what, expected, found })
+}
+
+fn specs(signature: &Signature, side: Side) -> &[TensorSpec] {
+    match side {
+        Side::Inputs => &signature.inputs,
+        Side::Outputs => &signature.outputs,
+    }
+}

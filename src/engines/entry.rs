@@ -1,0 +1,140 @@
+//! One built engine on disk: a folder with the engine and a manifest that vouches for it.
+use crate::signature::Precision;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Raised when the manifest or the folder changes in a way that older entries do not fit.
+const FORMAT: u32 = 1;
+
+/// The file names inside an entry's folder.
+pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const PAYLOAD: &str = "engine.bin";
+
+/// Everything that must be equal for a built engine to be used again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// SHA-256 of the ONNX graph, weights included.
+    pub graph_sha256: String,
+    /// What the engine computes in.
+    pub precision: Precision,
+    /// The backend and its full version.
+    pub backend: String,
+    /// The processor and what it can do.
+    pub device: String,
+}
+
+impl Identity {
+    /// The entry's name: SHA-256 over all fields, in hexadecimal.
+    pub fn key(&self) -> String {
+        sha256(format!("{FORMAT} {self:?}").as_bytes())
+    }
+}
+
+/// What an entry says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    format: u32,
+    /// What the engine is.
+    pub identity: Identity,
+    /// The recipe's name.
+    pub model: String,
+    /// Where the weights came from, for people.
+    pub weights: String,
+    /// The engine file's length in bytes.
+    pub size: u64,
+    /// The engine file's SHA-256.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Vouches for `payload` as it is now.
+    pub(super) fn of(
+        identity: Identity,
+        model: &str,
+        weights: &str,
+        payload: &mut File,
+    ) -> io::Result<Self> {
+        let (size, sha256) = hash_file(payload)?;
+        let (model, weights) = (model.into(), weights.into());
+        Ok(Self { format: FORMAT, identity, model, weights, size, sha256 })
+    }
+
+    /// Reads a manifest's JSON; `Err` says what is wrong with it.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|e| format!("manifest: {e}"))?;
+        match manifest.format {
+            FORMAT => Ok(manifest),
+            other => Err(format!("manifest: expected format {FORMAT}, found {other}")),
+        }
+    }
+}
+
+/// A folder in the cache that should hold a built engine.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The folder.
+    pub path: PathBuf,
+    /// What it says of itself, or what is wrong with it.
+    pub manifest: Result<Manifest, String>,
+}
+
+impl Entry {
+    /// Reads the manifest of the entry at `path`. The engine itself is looked at by
+    /// [`verify`](Self::verify).
+    pub fn at(path: &Path) -> Self {
+        let manifest = fs::read(path.join(MANIFEST))
+            .map_err(|e| format!("{MANIFEST}: {e}"))
+            .and_then(|json| Manifest::parse(&json))
+            .and_then(|manifest| match path.file_name() {
+                Some(name) if *name == *manifest.identity.key() => Ok(manifest),
+                _ => Err("manifest: it is of another entry".into()),
+            });
+        Self { path: path.into(), manifest }
+    }
+
+    /// Reads the engine whole and compares it with the manifest. The file that comes back is the
+    /// one that was compared, whatever happens to the folder.
+    pub fn verify(&self) -> Result<File, String> {
+        let manifest = self.manifest.as_ref().map_err(Clone::clone)?;
+        let failed = |e: io::Error| format!("{PAYLOAD}: {e}");
+        let mut file = File::open(self.path.join(PAYLOAD)).map_err(failed)?;
+        let len = file.metadata().map_err(failed)?.len();
+        if len != manifest.size {
+            return Err(format!("{PAYLOAD}: expected {} bytes, found {len}", manifest.size));
+        }
+        let (_, found) = hash_file(&mut file).map_err(failed)?;
+        if found != manifest.sha256 {
+            return Err(format!("{PAYLOAD}: expected SHA-256 {}, found {found}", manifest.sha256));
+        }
+        Ok(file)
+    }
+}
+
+/// Length and SHA-256 of a file from where it stands.
+fn hash_file(file: &mut File) -> io::Result<(u64, String)> {
+    let (mut hash, mut len) = (Sha256::new(), 0);
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok((len, hex(hash))),
+            n => {
+                hash.update(&chunk[..n]);
+                len += n as u64;
+            }
+        }
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(Sha256::new_with_prefix(bytes))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

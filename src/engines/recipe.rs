@@ -1,0 +1,134 @@
+//! Recipes: a model's dimensions, what it is for, and how each backend may compute it.
+use crate::model::Config;
+use crate::signature::Precision;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// The recipes that come with the project, smallest first.
+const BUILT_IN: [(&str, &str); 5] = [
+    ("nano", include_str!("../../engines/nano.toml")),
+    ("tiny", include_str!("../../engines/tiny.toml")),
+    ("small", include_str!("../../engines/small.toml")),
+    ("base-plus", include_str!("../../engines/base-plus.toml")),
+    ("large", include_str!("../../engines/large.toml")),
+];
+
+/// One engine set, as its TOML file says it. Unknown fields are errors.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// `nano`, `base-plus`, ...: the file's name without `.toml`.
+    #[serde(skip)]
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// When to take this model, and when not.
+    pub description: String,
+    /// Where trained weights come from.
+    pub weights: WeightsNote,
+    /// The model's dimensions.
+    pub model: Config,
+    /// How OpenVINO may compute it.
+    pub openvino: OpenVinoRecipe,
+}
+
+/// Where a recipe's trained weights come from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsNote {
+    /// Whether they come with the project; others must be given as a checkpoint.
+    pub shipped: bool,
+    /// Who made them and where they are, for people.
+    pub source: String,
+    /// Their licence, for people.
+    pub licence: String,
+}
+
+/// How OpenVINO may compute a model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenVinoRecipe {
+    /// The fastest arithmetic that the matte survives, taken where the CPU has it; else f32.
+    pub precision: Precision,
+}
+
+impl Recipe {
+    /// The names of the recipes that come with the project, smallest first.
+    pub fn list() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The recipe called `name_or_path`, or else the file there.
+    pub fn find(name_or_path: &str) -> Result<Self, RecipeError> {
+        if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_path) {
+            return Self::parse(name, text);
+        }
+        let path = Path::new(name_or_path);
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => RecipeError::Unknown { name: name_or_path.into() },
+            _ => RecipeError::Read { path: path.into(), source },
+        })?;
+        Self::parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &text)
+    }
+
+    /// Reads a recipe's text. Errors name the line and the field.
+    pub fn parse(name: &str, text: &str) -> Result<Self, RecipeError> {
+        let at = |span: Option<std::ops::Range<usize>>, reason: String| {
+            let before = span.and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| 1 + before.matches('\n').count());
+            RecipeError::Syntax { name: name.into(), line, reason }
+        };
+        let mut recipe: Self =
+            toml::from_str(text).map_err(|e| at(e.span(), e.message().into()))?;
+        if let Some((span, key)) = unknown_dimension(text, &recipe.model) {
+            return Err(at(Some(span), format!("unknown field `{key}` in `model`")));
+        }
+        recipe.name = name.into();
+        Ok(recipe)
+    }
+}
+
+/// A key of `[model]` that [`Config`] does not have. (`Config` itself ignores unknown fields, since
+/// it is also read from the fixtures' richer files.)
+fn unknown_dimension(text: &str, config: &Config) -> Option<(std::ops::Range<usize>, String)> {
+    let known = serde_json::to_value(config).ok()?;
+    let document = toml::de::DeTable::parse(text).ok()?.into_inner();
+    let model = document.get("model")?.get_ref().as_table()?;
+    model
+        .keys()
+        .find(|key| known.get(key.get_ref().as_ref()).is_none())
+        .map(|key| (key.span(), key.get_ref().to_string()))
+}
+
+/// Why a recipe could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// Neither a name nor a file.
+    #[error(
+        "model `{name}`: expected {} or the path of a recipe file, found neither",
+        Recipe::list().collect::<Vec<_>>().join(", ")
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("recipe {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The text is not a recipe.
+    #[error("recipe `{name}`, line {line}: {reason}")]
+    Syntax {
+        /// The recipe's name.
+        name: String,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong, with the field's name.
+        reason: String,
+    },
+}

@@ -1,0 +1,169 @@
+//! Logits at the model's size to what alpha is at any size: a slope on luma, and an offset.
+use super::FrameError;
+use super::sigmoid::sigmoid_row;
+use super::upsample::Upsample;
+use super::window::Windows;
+
+/// How alpha is brought to the frame's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RefineMode {
+    /// `sigmoid(logits)`, bilinearly.
+    Off,
+    /// A fast guided filter (He and Sun, arXiv:1505.00996) on luma: edges of the frame that the
+    /// model's size is too coarse for reach alpha.
+    ///
+    /// The slope is the filter's own, from windows of 12 pixels at the model's size, taken on a
+    /// grid of every fourth. The offset is not smoothed: it is what makes the model's matte come
+    /// out unchanged at the model's size, so that a hard mask stays hard where luma is flat.
+    #[default]
+    GuidedFilter,
+}
+
+/// `alpha(x, y) = slope(x, y) * luma(x, y) + offset(x, y)`, clamped to 0..=1, with slope and
+/// offset enlarged bilinearly to the frame, and luma being BT.709's of the R'G'B' in 0..=1.
+///
+/// They may be applied to other frames than the one they were fitted to.
+#[derive(Debug, Clone, Default)]
+pub struct Coefficients {
+    /// Pixels along a side of `offset`; 0 before the first fit.
+    pub(super) side: usize,
+    /// Cells along a side of `slope`; 0 where there is no slope.
+    pub(super) grid: usize,
+    /// (grid, grid).
+    pub(super) slope: Vec<f32>,
+    /// (side, side).
+    pub(super) offset: Vec<f32>,
+}
+
+impl Coefficients {
+    /// Nothing fitted yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Pixels along a side of the matte that they were fitted to; 0 before the first fit.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+}
+
+/// Fits [`Coefficients`] to the model's matte. Keeps its scratch; costs the same for any frame.
+#[derive(Debug)]
+pub struct Refine {
+    side: usize,
+    windows: Windows,
+    /// (side, side) of the picture's luma, 0..=65280.
+    luma: Vec<u16>,
+    luma_row: Vec<u8>,
+    alpha_row: Vec<u8>,
+    upsample: Upsample,
+}
+
+impl Refine {
+    /// For pictures of `side` by `side` pixels.
+    pub fn new(side: usize) -> Self {
+        Self {
+            side,
+            windows: Windows::new(side),
+            luma: vec![0; side * side],
+            luma_row: vec![0; side],
+            alpha_row: vec![0; side],
+            upsample: Upsample::default(),
+        }
+    }
+
+    /// `image` (side, side, 3) RGB is what the model saw, `logits` (side, side) what it said.
+    pub fn fit(
+        &mut self,
+        image: &[u8],
+        logits: &[f32],
+        mode: RefineMode,
+        coefficients: &mut Coefficients,
+    ) -> Result<(), FrameError> {
+        let pixels = self.side * self.side;
+        check_elements("image", 3 * pixels, image.len())?;
+        check_elements("logits", pixels, logits.len())?;
+        coefficients.side = self.side;
+        coefficients.offset.resize(pixels, 0.0);
+        if self.side == 0 {
+            return Err(FrameError::NotFitted);
+        }
+        match mode {
+            RefineMode::Off => {
+                coefficients.grid = 0;
+                sigmoid_row(logits, &mut coefficients.offset);
+            }
+            RefineMode::GuidedFilter => self.fit_guided(image, logits, coefficients),
+        }
+        Ok(())
+    }
+
+    fn fit_guided(&mut self, image: &[u8], logits: &[f32], coefficients: &mut Coefficients) {
+        let side = self.side;
+        let rows = logits.chunks_exact(side).zip(image.chunks_exact(3 * side));
+        let outs = self.luma.chunks_exact_mut(side).zip(coefficients.offset.chunks_exact_mut(side));
+        for (y, ((logits, image), (luma, alpha))) in rows.zip(outs).enumerate() {
+            sigmoid_row(logits, alpha);
+            luma_row(image, luma);
+            for (byte, &luma) in self.luma_row.iter_mut().zip(luma.iter()) {
+                *byte = (luma >> 8) as u8;
+            }
+            round_to_bytes(alpha, 255.0, &mut self.alpha_row);
+            self.windows.add_row(y, &self.luma_row, &self.alpha_row);
+        }
+        coefficients.grid = self.windows.grid();
+        coefficients.slope.resize(coefficients.grid * coefficients.grid, 0.0);
+        self.windows.slopes(&mut coefficients.slope);
+        self.subtract_slope(coefficients);
+    }
+
+    /// `offset` is alpha before, and alpha without what luma will bring after.
+    fn subtract_slope(&mut self, coefficients: &mut Coefficients) {
+        let side = self.side;
+        self.upsample.begin(coefficients.grid, side, side);
+        let rows = self.luma.chunks_exact(side).zip(coefficients.offset.chunks_exact_mut(side));
+        for (y, (luma, offset)) in rows.enumerate() {
+            let slope = self.upsample.row(&coefficients.slope, y);
+            let slopes = slope.above.iter().zip(slope.below);
+            for ((offset, &luma), (above, below)) in offset.iter_mut().zip(luma).zip(slopes) {
+                let slope = above + (below - above) * slope.weight;
+                *offset -= slope * f32::from(luma) * (1.0 / LUMA_ONE);
+            }
+        }
+    }
+}
+
+/// What 1.0 is in [`luma_row`].
+const LUMA_ONE: f32 = 65280.0;
+
+/// BT.709's luma of RGB pixels, in 0..=65280.
+fn luma_row(image: &[u8], luma: &mut [u16]) {
+    for (luma, rgb) in luma.iter_mut().zip(image.chunks_exact(3)) {
+        // 0.2126, 0.7152 and 0.0722 of 65536; together exactly 65536.
+        let sum =
+            13_933 * u32::from(rgb[0]) + 46_871 * u32::from(rgb[1]) + 4_732 * u32::from(rgb[2]);
+        *luma = (sum >> 8) as u16;
+    }
+}
+
+/// `values * scale`, to the nearest in 0..=255; not-a-number is 0.
+pub(super) fn round_to_bytes(values: &[f32], scale: f32, bytes: &mut [u8]) {
+    for (byte, &value) in bytes.iter_mut().zip(values) {
+        *byte = round_to_byte(value * scale);
+    }
+}
+
+/// To the nearest in 0..=255, halves to even; not-a-number is 0.
+#[inline(always)]
+pub(super) fn round_to_byte(value: f32) -> u8 {
+    // 1.5 * 2^23: the sum's last bits are the whole number. Plain `as` is several times slower
+    // in vectors, for it saturates at both ends of i32 first.
+    (value.clamp(0.0, 255.0) + 12_582_912.0).to_bits() as u8
+}
+
+fn check_elements(name: &'static str, expected: usize, found: usize) -> Result<(), FrameError> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(FrameError::Elements { name, expected, found }),
+    }
+}

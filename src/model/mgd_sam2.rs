@@ -1,0 +1,78 @@
+//! The image path: a picture in, full-resolution logits of its foreground out.
+use super::detail_refinement::detail_refinement;
+use super::fpn_neck::fpn_level;
+use super::hiera::hiera;
+use super::layers::channels_first;
+use super::multi_view_decoder::{DecoderInput, multi_view_decoder};
+use super::{Config, position_encoding, views};
+use crate::onnx::{Graph, GraphError, Interpolation::Bilinear, OnnxModel, Scope, Tensor};
+use crate::signature::Signature;
+
+/// ImageNet's mean and standard deviation of R, G, B in 0..=1.
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// Builds the graph of `signature::image` on `graph`.
+pub fn image_graph(
+    graph: Graph,
+    c: &Config,
+    signature: &Signature,
+) -> Result<OnnxModel, GraphError> {
+    let pixels = graph.input(&signature.inputs[0]);
+    let image = normalise(&channels_first(&pixels));
+    let logits = mgd_sam2(&graph.root(), c, &image);
+    graph.reject_extra_keys(&unused_keys(c));
+    graph.finish(&[(&signature.outputs[0].name, &logits)])
+}
+
+/// Pixels 0..=255 (B, 3, H, W) as the encoder was trained on them.
+fn normalise<'c>(pixels: &Tensor<'c>) -> Tensor<'c> {
+    let s = pixels.scope();
+    let channel = |name: &str, f: fn(usize) -> f32| {
+        s.value(&s.constant(name, &[1, 3, 1, 1], (0..3).map(f).collect()))
+    };
+    let scale = channel("imagenet_scale", |i| 1.0 / (255.0 * STD[i]));
+    pixels.mul(&scale).add(&channel("imagenet_shift", |i| -MEAN[i] / STD[i]))
+}
+
+/// `image` is (B, 3, 2S, 2S), normalised; returns logits (B, 1, 2S, 2S) before the sigmoid.
+pub fn mgd_sam2<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> Tensor<'c> {
+    c.check(s);
+    let views = views::of_picture(image);
+    s.tap("input.views", &views);
+    let encoder = s.at("image_encoder");
+    let stages = hiera(&encoder.at("trunk"), c, &views);
+    let neck = encoder.at("neck");
+    tap_pyramid(&neck, c, &stages);
+    let decoder_input = DecoderInput {
+        image: fpn_level(&neck, c, &stages, 2, Bilinear),
+        high_res: [stages[0].clone(), stages[1].clone()],
+        neck,
+        top: s.clone(),
+    };
+    let embedding = multi_view_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
+    let logits = detail_refinement(&s.at("detail_enhance"), c, image, &embedding);
+    s.tap("output.logits", &logits);
+    logits
+}
+
+/// The whole pyramid and its position encodings, for comparison: levels 0 and 1 go into HMIM
+/// as products of weights, level 3 is dropped.
+fn tap_pyramid<'c>(s: &Scope<'c>, c: &Config, stages: &[Tensor<'c>; 4]) {
+    for level in 0..4 {
+        let x = fpn_level(s, c, stages, level, Bilinear);
+        let pe = position_encoding::sine(s, [256, x.shape[1], x.shape[2]], 1.0);
+        s.tap(&format!("neck.fpn.{level}"), &channels_first(&x));
+        s.tap(&format!("neck.pos.{level}"), &s.value(&pe));
+    }
+}
+
+/// Prefixes of keys that published checkpoints hold and nothing uses.
+pub fn unused_keys(c: &Config) -> Vec<String> {
+    let adapter = "image_encoder.trunk.mpadapter";
+    let shared = (1..=4).map(|stage| format!("{adapter}.shared_mlp{stage}."));
+    let [_, d1, d2, d3] = c.stages;
+    let last = [(2, d1), (3, d2), (4, d3 - 1), (4, d3)];
+    let last = last.map(|(stage, i)| format!("{adapter}.lightweight_mlp{stage}_{i}."));
+    shared.chain(last).collect()
+}

@@ -1,0 +1,445 @@
+//! A graph under construction: scopes, values, weights, and what went wrong.
+//!
+//! Ops never fail where they are called: mistakes are kept, with the scope they happened in,
+//! and [`Graph::finish`] returns them. Model code thus reads like the reference
+//! implementation, without a `?` on every line.
+use super::proto::*;
+use super::weight::Weight;
+use crate::checkpoint::{Checkpoint, CheckpointError, Mismatches};
+use crate::signature::{ElementType, Precision, TensorSpec};
+use prost::Message;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fs, io,
+    path::Path,
+    rc::Rc,
+};
+
+/// The oldest operator set in which bfloat16 convolutions are valid.
+const OPSET: i64 = 22;
+const IR_VERSION: i64 = 10;
+/// Protobuf messages end at 2 GiB; weights beyond this go into a file of their own.
+const LARGEST_MESSAGE: usize = (2 << 30) - (64 << 20);
+
+/// Why a graph could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphError {
+    /// The checkpoint does not fit the model: every difference is named.
+    #[error(transparent)]
+    Weights(#[from] Box<Mismatches>),
+    /// A tensor's values could not be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// An op cannot take these shapes: the model or its configuration is wrong.
+    #[error("{op} in `{scope}`: cannot take shapes {shapes:?}")]
+    Shape {
+        /// The operator.
+        op: &'static str,
+        /// Where in the model.
+        scope: String,
+        /// The shapes it was given.
+        shapes: Vec<Vec<usize>>,
+    },
+    /// The configuration describes no model.
+    #[error("{field}: expected {expected}, found {found}")]
+    Config {
+        /// The configuration's field.
+        field: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The graph is too large to be one message.
+    #[error(
+        "graph `{0}`: {1} bytes are more than one protobuf message can hold; save it to a file"
+    )]
+    TooLarge(String, usize),
+}
+
+/// ONNX's numbers of the element types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    F32 = 1,
+    U8 = 2,
+    I64 = 7,
+    F16 = 10,
+    Bf16 = 16,
+}
+
+enum Initializer<'c> {
+    Float(Weight<'c>, Type),
+    I64(Vec<i64>),
+}
+
+pub(super) struct Inner<'c> {
+    name: String,
+    checkpoint: &'c Checkpoint,
+    /// What floats are where nothing says otherwise.
+    pub(super) float: Type,
+    inputs: Vec<ValueInfoProto>,
+    pub(super) nodes: Vec<NodeProto>,
+    initializers: BTreeMap<String, Initializer<'c>>,
+    asked: BTreeSet<String>,
+    taps: BTreeMap<String, Tensor<'c>>,
+    mismatches: Mismatches,
+    error: Option<GraphError>,
+}
+
+/// A graph under construction.
+#[derive(Clone)]
+pub struct Graph<'c>(pub(super) Rc<RefCell<Inner<'c>>>);
+
+/// A place in the model: the graph, and the checkpoint prefix that we are under.
+#[derive(Clone)]
+pub struct Scope<'c> {
+    pub(super) graph: Graph<'c>,
+    pub(super) path: String,
+}
+
+/// A value in the graph, with its static shape.
+#[derive(Clone)]
+pub struct Tensor<'c> {
+    pub(super) scope: Scope<'c>,
+    pub(super) name: String,
+    pub(super) kind: Type,
+    /// Static shape.
+    pub shape: Vec<usize>,
+}
+
+impl<'c> Graph<'c> {
+    /// Starts an empty graph whose weights come from `checkpoint`, in this arithmetic.
+    pub fn new(name: &str, checkpoint: &'c Checkpoint, precision: Precision) -> Self {
+        let float = match precision {
+            Precision::F32 => Type::F32,
+            Precision::F16 => Type::F16,
+            Precision::Bf16 => Type::Bf16,
+        };
+        Self(Rc::new(RefCell::new(Inner {
+            name: name.into(),
+            checkpoint,
+            float,
+            inputs: Vec::new(),
+            nodes: Vec::new(),
+            initializers: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            taps: BTreeMap::new(),
+            mismatches: Mismatches::default(),
+            error: None,
+        })))
+    }
+
+    /// The top of the checkpoint's namespace.
+    pub fn root(&self) -> Scope<'c> {
+        Scope { graph: self.clone(), path: String::new() }
+    }
+
+    /// Declares a graph input; floats arrive as f32 and are cast to the graph's arithmetic.
+    pub fn input(&self, spec: &TensorSpec) -> Tensor<'c> {
+        let kind = match spec.element_type {
+            ElementType::U8 => Type::U8,
+            ElementType::F32 => Type::F32,
+        };
+        self.0.borrow_mut().inputs.push(value_info(&spec.name, &spec.shape, kind));
+        let (name, shape) = (spec.name.clone(), spec.shape.clone());
+        Tensor { scope: self.root(), name, kind, shape }.to_float()
+    }
+
+    /// Makes keys of the checkpoint that the model has not asked for a mistake, but for those
+    /// with a prefix in `unused`, which published checkpoints hold and nothing needs.
+    pub fn reject_extra_keys(&self, unused: &[String]) {
+        let mut inner = self.0.borrow_mut();
+        let known = |key: &str| {
+            let counter = key.ends_with(".num_batches_tracked");
+            counter || unused.iter().any(|prefix| key.starts_with(prefix.as_str()))
+        };
+        let keys = inner.checkpoint.keys().filter(|k| !inner.asked.contains(*k) && !known(k));
+        let extra = keys.map(String::from).collect();
+        inner.mismatches.extra = extra;
+    }
+
+    /// The finished model with these outputs, and of the rest only what they need; or what went
+    /// wrong: all differences between checkpoint and model at once, or the first wrong shape.
+    ///
+    /// Outputs are f32 whatever the graph computes in.
+    pub fn finish(self, outputs: &[(&str, &Tensor<'c>)]) -> Result<OnnxModel, GraphError> {
+        let mut output_infos = Vec::new();
+        for (name, value) in outputs {
+            let value = value.cast(Type::F32);
+            self.push("Identity", &[&value.name], name, vec![]);
+            output_infos.push(value_info(name, &value.shape, Type::F32));
+        }
+        let mut inner = self.0.borrow_mut();
+        if let Some(error) = inner.error.take() {
+            return Err(error);
+        }
+        let needed = inner.reached(outputs.iter().map(|(name, _)| name.to_string()));
+        inner.check_weights(&needed)?;
+        let mut graph = GraphProto { name: inner.name.clone(), ..Default::default() };
+        graph.node = std::mem::take(&mut inner.nodes);
+        graph.node.retain(|node| needed.contains(&node.output[0]));
+        graph.input = std::mem::take(&mut inner.inputs);
+        graph.output = output_infos;
+        for (name, initializer) in inner.initializers.iter().filter(|(n, _)| needed.contains(*n)) {
+            graph.initializer.push(initializer.to_proto(name)?);
+        }
+        Ok(OnnxModel { graph })
+    }
+
+    /// The value that the model named so with [`Scope::tap`].
+    pub fn tapped(&self, name: &str) -> Option<Tensor<'c>> {
+        self.0.borrow().taps.get(name).cloned()
+    }
+
+    pub(super) fn push(
+        &self,
+        op: &str,
+        inputs: &[&str],
+        output: &str,
+        attribute: Vec<AttributeProto>,
+    ) {
+        self.0.borrow_mut().nodes.push(NodeProto {
+            input: inputs.iter().map(|s| s.to_string()).collect(),
+            output: vec![output.into()],
+            name: output.into(),
+            op_type: op.into(),
+            attribute,
+        });
+    }
+
+    pub(super) fn fail(&self, error: GraphError) {
+        self.0.borrow_mut().error.get_or_insert(error);
+    }
+
+    /// The name of an int64 constant.
+    pub(super) fn ints(&self, values: &[i64]) -> String {
+        let name = format!("const_{values:?}");
+        let mut inner = self.0.borrow_mut();
+        inner.initializers.entry(name.clone()).or_insert_with(|| Initializer::I64(values.to_vec()));
+        name
+    }
+
+    /// The name of `weight` as an initializer of this type.
+    pub(super) fn float(&self, weight: &Weight<'c>, kind: Type) -> String {
+        let mut inner = self.0.borrow_mut();
+        // Parts that a half-precision graph computes in f32 have weights of their own.
+        let name = match kind == inner.float {
+            true => weight.name.clone(),
+            false => format!("{}:{kind:?}", weight.name),
+        };
+        inner
+            .initializers
+            .entry(name.clone())
+            .or_insert_with(|| Initializer::Float(weight.clone(), kind));
+        name
+    }
+}
+
+impl<'c> Tensor<'c> {
+    /// Where in the model this is.
+    pub fn scope(&self) -> &Scope<'c> {
+        &self.scope
+    }
+}
+
+impl<'c> Inner<'c> {
+    /// Compares what the graph needs of the checkpoint with what that has.
+    fn check_weights(&mut self, needed: &HashSet<String>) -> Result<(), GraphError> {
+        let mut seen = HashSet::new();
+        for (name, initializer) in &self.initializers {
+            let Initializer::Float(weight, _) = initializer else { continue };
+            for source in weight.sources.iter().filter(|_| needed.contains(name)) {
+                let (key, shape) = source.as_ref();
+                if !seen.insert(key) {
+                    continue;
+                }
+                if let Err(mismatch) = self.checkpoint.check(key, shape) {
+                    self.mismatches.add(key, shape, mismatch);
+                }
+            }
+        }
+        match self.mismatches.is_satisfied() {
+            true => Ok(()),
+            false => Err(Box::new(std::mem::take(&mut self.mismatches)).into()),
+        }
+    }
+
+    /// The names of all values that these outputs are made of.
+    fn reached(&self, outputs: impl Iterator<Item = String>) -> HashSet<String> {
+        let mut needed: HashSet<String> = outputs.collect();
+        for node in self.nodes.iter().rev() {
+            if needed.contains(&node.output[0]) {
+                needed.extend(node.input.iter().cloned());
+            }
+        }
+        needed
+    }
+}
+
+impl<'c> Scope<'c> {
+    /// The scope one level down, as in `state_dict` keys.
+    pub fn at(&self, name: impl std::fmt::Display) -> Self {
+        let path = match self.path.is_empty() {
+            true => name.to_string(),
+            false => format!("{}.{name}", self.path),
+        };
+        Self { graph: self.graph.clone(), path }
+    }
+
+    /// The checkpoint's tensor of this name, which must have this shape.
+    pub fn weight(&self, name: &str, shape: &[usize]) -> Weight<'c> {
+        let key = self.at(name).path;
+        let mut inner = self.graph.0.borrow_mut();
+        inner.asked.insert(key.clone());
+        Weight::of(inner.checkpoint, &key, shape)
+    }
+
+    /// A constant that no checkpoint holds; `name` tells it from others in the whole graph.
+    pub fn constant(&self, name: &str, shape: &[usize], values: Vec<f32>) -> Weight<'c> {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len(), "{name}");
+        Weight::constant(name, shape, values)
+    }
+
+    /// `weight` as a value.
+    pub fn value(&self, weight: &Weight<'c>) -> Tensor<'c> {
+        let kind = self.graph.0.borrow().float;
+        let name = self.graph.float(weight, kind);
+        Tensor { scope: self.clone(), name, kind, shape: weight.shape.clone() }
+    }
+
+    /// The checkpoint's tensor of this name and shape as a value.
+    pub fn parameter(&self, name: &str, shape: &[usize]) -> Tensor<'c> {
+        self.value(&self.weight(name, shape))
+    }
+
+    /// A scalar constant.
+    pub fn scalar(&self, value: f32) -> Tensor<'c> {
+        self.value(&self.constant(&format!("const_{value:?}"), &[], vec![value]))
+    }
+
+    /// Names an intermediate value, so that [`Graph::tapped`] finds it. It costs nothing in a
+    /// finished graph that does not give it out.
+    pub fn tap(&self, name: &str, value: &Tensor<'c>) {
+        self.graph.0.borrow_mut().taps.insert(name.into(), value.clone());
+    }
+
+    /// Records that the model cannot be built as configured.
+    pub fn reject(&self, field: &'static str, expected: impl ToString, found: impl ToString) {
+        let (expected, found) = (expected.to_string(), found.to_string());
+        self.graph.fail(GraphError::Config { field, expected, found });
+    }
+}
+
+/// A finished graph with its weights.
+pub struct OnnxModel {
+    graph: GraphProto,
+}
+
+impl OnnxModel {
+    /// The model as one message.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, GraphError> {
+        let model = self.message(self.graph.clone());
+        match model.encoded_len() {
+            size if size > LARGEST_MESSAGE => {
+                Err(GraphError::TooLarge(self.graph.name.clone(), size))
+            }
+            _ => Ok(model.encode_to_vec()),
+        }
+    }
+
+    /// Writes the model to `path`; weights that one message cannot hold go to `path` with
+    /// `.data` appended, which belongs beside it.
+    pub fn save(self, path: &Path) -> io::Result<()> {
+        self.save_with_limit(path, LARGEST_MESSAGE)
+    }
+
+    /// [`save`](Self::save) with another limit in bytes, for those who want the weights apart.
+    pub fn save_with_limit(mut self, path: &Path, largest_message: usize) -> io::Result<()> {
+        let mut graph = std::mem::take(&mut self.graph);
+        if self.message_len(&graph) > largest_message {
+            let mut data_path = path.as_os_str().to_owned();
+            data_path.push(".data");
+            move_weights(&mut graph, Path::new(&data_path))?;
+        }
+        fs::write(path, self.message(graph).encode_to_vec())
+    }
+
+    /// How many nodes of each operator there are.
+    pub fn operators(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for node in &self.graph.node {
+            *counts.entry(node.op_type.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn message_len(&self, graph: &GraphProto) -> usize {
+        graph.encoded_len() + 256
+    }
+
+    fn message(&self, graph: GraphProto) -> ModelProto {
+        ModelProto {
+            ir_version: IR_VERSION,
+            producer_name: env!("CARGO_PKG_NAME").into(),
+            producer_version: env!("CARGO_PKG_VERSION").into(),
+            graph: Some(graph),
+            opset_import: vec![OperatorSetIdProto { version: OPSET }],
+        }
+    }
+}
+
+/// Moves the large initializers of `graph` into the file `path`.
+fn move_weights(graph: &mut GraphProto, path: &Path) -> io::Result<()> {
+    const EXTERNAL: i32 = 1;
+    const SMALL: usize = 1024;
+    let location = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut file = io::BufWriter::new(fs::File::create(path)?);
+    let mut offset = 0;
+    for tensor in &mut graph.initializer {
+        let Some(data) = tensor.raw_data.take_if(|d| d.len() > SMALL) else { continue };
+        io::Write::write_all(&mut file, &data)?;
+        let entry = |key: &str, value: String| StringStringEntryProto { key: key.into(), value };
+        tensor.external_data = vec![
+            entry("location", location.clone()),
+            entry("offset", offset.to_string()),
+            entry("length", data.len().to_string()),
+        ];
+        tensor.data_location = EXTERNAL;
+        offset += data.len();
+    }
+    io::Write::flush(&mut file)
+}
+
+impl Initializer<'_> {
+    fn to_proto(&self, name: &str) -> Result<TensorProto, GraphError> {
+        let (dims, kind, data) = match self {
+            Self::I64(v) => {
+                let data = v.iter().flat_map(|v| v.to_le_bytes()).collect();
+                (vec![v.len()], Type::I64, data)
+            }
+            Self::Float(weight, kind) => {
+                (weight.shape.clone(), *kind, encode(&weight.values()?, *kind))
+            }
+        };
+        let dims = dims.iter().map(|&d| d as i64).collect();
+        let (name, data_type) = (name.to_string(), kind as i32);
+        Ok(TensorProto { dims, data_type, name, raw_data: Some(data), ..Default::default() })
+    }
+}
+
+/// Little-endian bytes; half-precision types round to nearest even.
+fn encode(values: &[f32], kind: Type) -> Vec<u8> {
+    match kind {
+        Type::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
+        Type::Bf16 => values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+fn value_info(name: &str, shape: &[usize], kind: Type) -> ValueInfoProto {
+    let dim = shape.iter().map(|&d| DimensionProto { dim_value: Some(d as i64) }).collect();
+    let shape = Some(TensorShapeProto { dim });
+    let tensor_type = Some(TensorTypeProto { elem_type: kind as i32, shape });
+    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type }) }
+}

@@ -1,0 +1,78 @@
+//! How long engines take to build, to open and to run: `cargo bench --bench engine -- nano base-plus`.
+//!
+//! Each model runs with random weights, in f32 and in bf16, from an empty cache in a temporary
+//! folder. Figures are of this process, so cold and warm share nothing but the file system's cache.
+#![allow(clippy::unwrap_used)]
+use gstmgdsam2::backend::Tensor;
+use gstmgdsam2::engines::{self, BackendChoice, Opened, Request, Weights};
+use gstmgdsam2::signature::{Precision, image};
+use std::path::Path;
+use std::time::Instant;
+use std::{env, fs};
+
+const RUNS: usize = 7;
+
+fn main() {
+    let models: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    for model in if models.is_empty() { vec!["nano".into()] } else { models } {
+        let f32_logits = measure(&model, Precision::F32, None);
+        measure(&model, Precision::Bf16, Some(&f32_logits));
+    }
+}
+
+fn measure(model: &str, precision: Precision, reference: Option<&[f32]>) -> Vec<f32> {
+    let cache = tempfile::tempdir().unwrap();
+    let (cold, _) = open(model, precision, cache.path());
+    let (warm, mut opened) = open(model, precision, cache.path());
+    let side = opened.session.side();
+    let signature = image(side / 2);
+    let picture = Tensor::U8((0..3 * side * side).map(|i| (i * i / 977 % 251) as u8).collect());
+    let mut logits = Tensor::zeros(&signature.outputs[0]);
+    let mut seconds = Vec::new();
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        opened.session.step(&picture, &mut logits).unwrap();
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    let Tensor::F32(logits) = logits else { unreachable!("logits are floats") };
+    let difference = reference.map_or(0.0, |reference| relative_l2(&logits, reference));
+    println!(
+        "{model} {:?}: build {cold:.2} s, open {warm:.3} s, run median {:.1} ms, best {:.1} ms, \
+         relative L2 to f32 {difference:.1e}, {}",
+        opened.precision,
+        1e3 * seconds[RUNS / 2],
+        1e3 * seconds[0],
+        memory(),
+    );
+    logits
+}
+
+fn open(model: &str, precision: Precision, cache: &Path) -> (f64, Opened) {
+    let request = Request {
+        model: model.into(),
+        weights: Weights::Random(0),
+        backend: BackendChoice::OpenVino,
+        precision: Some(precision),
+        threads: 0,
+        cache: Some(cache.into()),
+    };
+    let start = Instant::now();
+    let opened = engines::open(&request, &mut |progress| {
+        println!("  {:6.2} s {}", start.elapsed().as_secs_f64(), progress.stage);
+    });
+    (start.elapsed().as_secs_f64(), opened.unwrap())
+}
+
+fn relative_l2(got: &[f32], want: &[f32]) -> f64 {
+    let square = |v: f32| f64::from(v) * f64::from(v);
+    let error: f64 = got.iter().zip(want).map(|(g, w)| square(g - w)).sum();
+    (error / want.iter().map(|w| square(*w)).sum::<f64>()).sqrt()
+}
+
+/// Resident memory, now and at most.
+fn memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let lines = status.lines().filter(|l| l.starts_with("VmRSS") || l.starts_with("VmHWM"));
+    lines.collect::<Vec<_>>().join(", ").replace('\t', " ")
+}
