@@ -44,7 +44,7 @@ impl Dice {
 
     /// In `0..count`; `count` is at least 1.
     pub fn index(&mut self, count: usize) -> usize {
-        (u64::from(self.0.next_u32()) * count as u64 >> 32) as usize
+        ((u64::from(self.0.next_u32()) * count as u64) >> 32) as usize
     }
 
     /// In `low..=high`.

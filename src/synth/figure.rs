@@ -193,6 +193,13 @@ impl Figure {
     }
 }
 
+/// Swings a part about a point; not all figures move.
+pub(super) fn swung(mut part: Part, pivot: Point, reach: f32, dice: &mut Dice) -> Part {
+    let rate = dice.range(0.5, 2.0);
+    part.swing = Swing { pivot, reach: dice.range(0.0, reach), rate, phase: dice.range(0.0, 1.0) };
+    part
+}
+
 fn paint_skin(
     skin: &Skin,
     map: Affine,

@@ -17,36 +17,59 @@ const COSINES: [f32; 9] = [
     0.0,
 ];
 
+/// Brightness, and what blue and red differ from it at half size.
+struct Planes {
+    luma: Vec<f32>,
+    blue: Vec<f32>,
+    red: Vec<f32>,
+}
+
 /// Rounds a picture as JPEG does, with steps from `step` on (in 1/255) that grow with frequency.
 pub(super) fn compress(rgb: &mut [u8], width: usize, height: usize, step: f32) {
+    if rgb.is_empty() {
+        return;
+    }
     let basis = basis();
     let (across, down) = (width.div_ceil(2), height.div_ceil(2));
-    let mut luma = vec![0.0; width * height];
-    let mut blue = vec![0.0; across * down];
-    let mut red = vec![0.0; across * down];
-    for (i, pixel) in rgb.chunks_exact(3).enumerate() {
-        let [r, g, b] = [0, 1, 2].map(|c| f32::from(pixel[c]));
-        let y = 0.299 * r + 0.587 * g + 0.114 * b;
-        luma[i] = y;
-        // At an odd end fewer pixels share a cell: the sum is then divided by less.
-        let (x, row) = (i % width, i / width);
-        let share = if x + 1 == width && width % 2 == 1 { 0.5 } else { 0.25 }
-            * if row + 1 == height && height % 2 == 1 { 2.0 } else { 1.0 };
-        let cell = row / 2 * across + x / 2;
-        blue[cell] += share * (b - y);
-        red[cell] += share * (r - y);
-    }
-    round_plane(&mut luma, width, height, 0.5 * step, &basis);
-    round_plane(&mut blue, across, down, step, &basis);
-    round_plane(&mut red, across, down, step, &basis);
-    for (i, pixel) in rgb.chunks_exact_mut(3).enumerate() {
-        let cell = i / width / 2 * across + i % width / 2;
-        let (y, b, r) = (luma[i], blue[cell], red[cell]);
-        let green = y - (0.299 * r + 0.114 * b) / 0.587;
-        for (c, v) in pixel.iter_mut().zip([y + r, green, y + b]) {
-            *c = (v + 0.5) as u8;
+    let mut planes = split(rgb, width, height);
+    round_plane(&mut planes.luma, width, height, 0.5 * step, &basis);
+    round_plane(&mut planes.blue, across, down, step, &basis);
+    round_plane(&mut planes.red, across, down, step, &basis);
+    let rows = rgb.chunks_exact_mut(3 * width).zip(planes.luma.chunks_exact(width));
+    for (y, (row, luma)) in rows.enumerate() {
+        let blue = &planes.blue[y / 2 * across..][..across];
+        let red = &planes.red[y / 2 * across..][..across];
+        for (x, (pixel, luma)) in row.chunks_exact_mut(3).zip(luma).enumerate() {
+            let (b, r) = (blue[x / 2], red[x / 2]);
+            let green = luma - (0.299 * r + 0.114 * b) / 0.587;
+            for (c, v) in pixel.iter_mut().zip([luma + r, green, luma + b]) {
+                *c = (v + 0.5) as u8;
+            }
         }
     }
+}
+
+fn split(rgb: &[u8], width: usize, height: usize) -> Planes {
+    let (across, down) = (width.div_ceil(2), height.div_ceil(2));
+    let mut luma = Vec::with_capacity(width * height);
+    let (mut blue, mut red) = (vec![0.0; across * down], vec![0.0; across * down]);
+    for (y, row) in rgb.chunks_exact(3 * width).enumerate() {
+        let blue = &mut blue[y / 2 * across..][..across];
+        let red = &mut red[y / 2 * across..][..across];
+        // At an odd end fewer pixels share a cell, and each counts for more.
+        let lonely =
+            |i: usize, count: usize| if i + 1 == count && count % 2 == 1 { 1.0 } else { 0.5 };
+        let down_share = lonely(y, height);
+        for (x, pixel) in row.chunks_exact(3).enumerate() {
+            let [r, g, b] = [0, 1, 2].map(|c| f32::from(pixel[c]));
+            let v = 0.299 * r + 0.587 * g + 0.114 * b;
+            luma.push(v);
+            let share = down_share * lonely(x, width);
+            blue[x / 2] += share * (b - v);
+            red[x / 2] += share * (r - v);
+        }
+    }
+    Planes { luma, blue, red }
 }
 
 /// Row k holds the k-th cosine.
@@ -109,4 +132,36 @@ fn multiply(a: &Block, b: &Block) -> Block {
         }
         row
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slope with a line across, of an odd size.
+    fn picture() -> Vec<u8> {
+        let value = |x: usize, y: usize| if x == y { 250 } else { 40 + 3 * x as u8 + y as u8 };
+        (0..19 * 13).flat_map(|i| [value(i % 19, i / 19); 3]).collect()
+    }
+
+    fn worst(step: f32) -> u8 {
+        let mut rgb = picture();
+        compress(&mut rgb, 19, 13, step);
+        rgb.iter().zip(picture()).map(|(a, b)| a.abs_diff(b)).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn fine_steps_keep_a_grey_picture_and_coarse_ones_do_not() {
+        assert!(worst(0.01) <= 1, "{}", worst(0.01));
+        assert!(worst(40.0) > 10, "{}", worst(40.0));
+    }
+
+    #[test]
+    fn a_plain_colour_stays() {
+        let mut rgb = [200, 60, 30].repeat(11 * 9);
+        compress(&mut rgb, 11, 9, 1.0);
+        for (found, expected) in rgb.chunks_exact(3).flatten().zip([200u8, 60, 30].iter().cycle()) {
+            assert!(found.abs_diff(*expected) <= 1, "{found}, expected {expected}");
+        }
+    }
 }

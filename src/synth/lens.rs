@@ -1,12 +1,15 @@
 //! What a camera does to a whole frame, whatever is in it.
-use super::canvas::Canvas;
 use super::dice::Dice;
 use super::jpeg::compress;
+use super::picture::byte;
+use super::raster::Window;
 use super::render::Sum;
 
 /// The camera's faults, the same for all that is in the frame.
 #[derive(Debug, Clone)]
 pub(super) struct Lens {
+    /// Pixels of the sensor for each of the frame's, along a side: below 1 the frame is enlarged.
+    pub scale: f32,
     /// Blur in pixels; it softens alpha as much as colours.
     pub blur: f32,
     /// Multiplies each channel.
@@ -29,6 +32,7 @@ impl Lens {
     /// A lens without faults.
     pub fn clear() -> Self {
         Lens {
+            scale: 1.0,
             blur: 0.0,
             gain: [1.0; 3],
             jump: None,
@@ -46,9 +50,10 @@ impl Lens {
             if dice.chance(p) { dice.range(0.0, high) } else { 0.0 }
         };
         let pixels = width.min(height) as f32 / 384.0;
-        let light = dice.range(0.7, 1.2);
+        let light = dice.range(0.8, 1.25);
         let warm = dice.spread(0.2);
         Lens {
+            scale: if dice.chance(0.3) { dice.range(0.45, 1.0) } else { 1.0 },
             blur: now_and_then(dice, 0.5, 1.3) * pixels.max(0.3),
             gain: [light * (1.0 + warm), light * (1.0 + dice.spread(0.08)), light * (1.0 - warm)],
             jump: None,
@@ -60,11 +65,21 @@ impl Lens {
         }
     }
 
-    /// What happens to light before the sensor: on both addends alike.
-    pub fn defocus(&self, sum: &mut Sum) {
-        let blur = |canvas: &mut Canvas| canvas.blur(self.blur);
-        blur(&mut sum.subject);
-        blur(&mut sum.rest);
+    /// The sensor's size for a frame's.
+    pub fn sensor(&self, width: usize, height: usize) -> [usize; 2] {
+        let pixels = |v: usize| ((v as f32 * self.scale).ceil() as usize).min(v);
+        [pixels(width), pixels(height)]
+    }
+
+    /// What happens to light before the sensor and to sizes after it: on both addends alike.
+    pub fn defocus(&self, sum: &mut Sum, width: usize, height: usize) {
+        for canvas in [&mut sum.subject, &mut sum.rest] {
+            canvas.blur(self.blur);
+            let frame = Window::of(width, height);
+            if canvas.window != frame && !frame.is_empty() {
+                *canvas = canvas.enlarged(frame);
+            }
+        }
     }
 
     /// Brightness and colour of frame `index`: a table for each channel.
@@ -74,7 +89,7 @@ impl Lens {
             std::array::from_fn(|v| {
                 let v = (v as f32 / 255.0 * self.gain[c] * jump[c]).min(1.0);
                 let bent = if self.gamma > 0.0 { v * v } else { v.sqrt() };
-                super::byte(v + self.gamma.abs() * (bent - v))
+                byte(v + self.gamma.abs() * (bent - v))
             })
         })
     }

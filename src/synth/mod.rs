@@ -5,20 +5,24 @@
 //! rest, so that alpha and foreground are those that the frame is made of.
 mod bestiary;
 mod canvas;
+mod creature;
 mod demo;
 mod dice;
 mod figure;
 mod hair;
 mod jpeg;
 mod lens;
+mod living;
 mod material;
 mod pattern;
+mod picture;
 mod plane;
 mod raster;
 mod render;
 mod scene;
 mod shape;
 mod texture;
+mod things;
 mod training;
 mod trial;
 mod wardrobe;
@@ -26,18 +30,23 @@ mod wardrobe;
 use self::canvas::Canvas;
 use self::dice::Dice;
 use self::lens::Lens;
+use self::picture::byte;
 use self::render::Renderer;
 use self::render::Sum;
 use self::scene::Scene;
-
-/// Frames in a second of a clip: what its motion is made for.
-pub const FRAMES_PER_SECOND: usize = 25;
 
 pub use self::material::Cutout;
 pub use self::material::MaterialError;
 pub use self::material::Materials;
 pub use self::material::Photo;
+pub use self::picture::Addends;
+pub use self::picture::Picture;
+pub use self::picture::PlaneError;
+pub use self::picture::Planes;
 pub use self::trial::TRIAL_FRAMES;
+
+/// Frames in a second of a clip: what its motion is made for.
+pub const FRAMES_PER_SECOND: usize = 25;
 
 /// What a clip shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,27 +85,9 @@ struct Shot {
     scene: Scene,
 }
 
-/// One frame with its truth. All planes are row by row without padding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
-    /// In pixels.
-    pub width: usize,
-    /// In pixels.
-    pub height: usize,
-    /// (height, width, 3), sRGB.
-    pub rgb: Vec<u8>,
-    /// (height, width), coverage 0..=1 of the subject.
-    pub alpha: Vec<f32>,
-    /// (height, width, 3), sRGB: the subject's own colour; black where alpha is 0.
-    pub foreground: Vec<u8>,
-}
-
-impl Picture {
-    /// Alpha as bytes, 255 for a pixel that is covered.
-    pub fn alpha_u8(&self) -> Vec<u8> {
-        self.alpha.iter().map(|a| byte(*a)).collect()
-    }
-}
+/// A renderer's memory, kept from frame to frame; any clip may use it after any other.
+#[derive(Debug, Default)]
+pub struct Scratch(Renderer);
 
 impl Clip {
     /// Draws a clip of frames of `width` x `height` pixels; a side of 0 gives empty pictures.
@@ -136,46 +127,86 @@ impl Clip {
 
     /// Renders the frame `index`; the same for the same clip, whatever was rendered before.
     pub fn render(&self, index: usize) -> Picture {
-        let Sum { subject, rest } = self.sum(index);
-        let tables = self.lens.tables(index);
-        let mut rgb = Vec::with_capacity(subject.pixels.len() * 3);
-        for (s, r) in subject.pixels.iter().zip(&rest.pixels) {
-            rgb.extend((0..3).map(|c| tables[c][usize::from(byte(s[c] + r[c]))]));
+        let mut scratch = Scratch::default();
+        let sum = self.sum(index, &mut scratch);
+        let alpha = sum.subject.pixels.iter().map(|p| p[3].clamp(0.0, 1.0)).collect();
+        let mut rgb = vec![0; 3 * sum.subject.pixels.len()];
+        let mut foreground = rgb.clone();
+        self.expose(index, sum, &mut rgb, &mut foreground);
+        Picture { width: self.width, height: self.height, rgb, alpha, foreground }
+    }
+
+    /// As [`Clip::render`], as bytes into the caller's memory and without new allocations.
+    ///
+    /// # Errors
+    /// When a plane's length is not the frame's.
+    pub fn render_into(
+        &self,
+        index: usize,
+        scratch: &mut Scratch,
+        planes: Planes<'_>,
+    ) -> Result<(), PlaneError> {
+        planes.check(self.width * self.height)?;
+        let sum = self.sum(index, scratch);
+        for (a, p) in planes.alpha.iter_mut().zip(&sum.subject.pixels) {
+            *a = byte(p[3]);
         }
-        self.lens.record(&mut rgb, self.width, self.height, index);
-        Picture {
-            width: self.width,
-            height: self.height,
-            rgb,
-            alpha: subject.pixels.iter().map(|p| p[3].clamp(0.0, 1.0)).collect(),
-            foreground: straight(&subject, &tables),
+        self.expose(index, sum, planes.rgb, planes.foreground);
+        Ok(())
+    }
+
+    /// What the frame `index` is made of, before the lens and the sensor.
+    pub fn addends(&self, index: usize) -> Addends {
+        let mut scratch = Scratch::default();
+        let sum = self.scene_at(index, &mut scratch, self.width, self.height);
+        let colours =
+            |canvas: &Canvas| canvas.pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
+        Addends {
+            foreground: colours(&sum.subject),
+            alpha: sum.subject.pixels.iter().map(|p| p[3]).collect(),
+            background: colours(&sum.rest),
         }
     }
 
-    fn sum(&self, index: usize) -> Sum {
+    fn scene_at<'a>(
+        &self,
+        index: usize,
+        scratch: &'a mut Scratch,
+        width: usize,
+        height: usize,
+    ) -> &'a mut Sum {
         let shot = &self.shots[self.shot(index)];
         let seconds = (index - shot.first) as f32 / FRAMES_PER_SECOND as f32;
-        let mut sum = Renderer::new(self.width, self.height).render(&shot.scene, seconds);
-        self.lens.defocus(&mut sum);
+        scratch.0.render(&shot.scene, seconds, width, height)
+    }
+
+    fn sum<'a>(&self, index: usize, scratch: &'a mut Scratch) -> &'a Sum {
+        let [width, height] = self.lens.sensor(self.width, self.height);
+        let sum = self.scene_at(index, scratch, width, height);
+        self.lens.defocus(sum, self.width, self.height);
         sum
+    }
+
+    /// Light to bytes.
+    fn expose(&self, index: usize, sum: &Sum, rgb: &mut [u8], foreground: &mut [u8]) {
+        let tables = self.lens.tables(index);
+        let look_up = |c: usize, v: f32| tables[c][usize::from(byte(v))];
+        let addends = sum.subject.pixels.iter().zip(&sum.rest.pixels);
+        let planes = rgb.chunks_exact_mut(3).zip(foreground.chunks_exact_mut(3));
+        for ((s, r), (rgb, foreground)) in addends.zip(planes) {
+            for c in 0..3 {
+                rgb[c] = look_up(c, s[c] + r[c]);
+            }
+            let n = if s[3] > 0.0 { 1.0 / s[3] } else { 0.0 };
+            for c in 0..3 {
+                foreground[c] = if s[3] > 0.0 { look_up(c, s[c] * n) } else { 0 };
+            }
+        }
+        self.lens.record(rgb, self.width, self.height, index);
     }
 
     /// Which shot a frame belongs to: it grows by one at each cut.
     pub fn shot(&self, index: usize) -> usize {
         self.shots.iter().rposition(|shot| shot.first <= index).unwrap_or(0)
     }
-}
-
-/// Colours divided by their coverage, then looked up.
-fn straight(canvas: &Canvas, tables: &[[u8; 256]; 3]) -> Vec<u8> {
-    let colour = |p: &[f32; 4]| -> [u8; 3] {
-        let n = if p[3] > 0.0 { 1.0 / p[3] } else { 0.0 };
-        std::array::from_fn(|c| tables[c][usize::from(byte(p[c] * n))])
-    };
-    canvas.pixels.iter().flat_map(colour).collect()
-}
-
-/// 0..=1 to 0..=255, rounded.
-fn byte(v: f32) -> u8 {
-    (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
 }

@@ -34,8 +34,9 @@ pub(super) fn hue(turns: f32, saturation: f32, brightness: f32) -> [f32; 3] {
 /// A palette around one hue, with now and then a colour of another.
 pub(super) fn palette(dice: &mut Dice) -> Palette {
     let base = dice.range(0.0, 1.0);
-    let saturation = dice.range(0.05, 0.85);
-    let (dark, light) = (dice.range(0.05, 0.4), dice.range(0.4, 1.0));
+    // Most of the world is nearly grey.
+    let saturation = 0.9 * dice.range(0.1, 1.0) * dice.range(0.1, 1.0);
+    let (dark, light) = (dice.range(0.05, 0.5), dice.range(0.45, 1.1));
     std::array::from_fn(|i| {
         let other = if dice.chance(0.2) { 0.4 } else { 0.06 };
         let turns = base + dice.spread(other);

@@ -3,7 +3,7 @@ use super::plane::Affine;
 use super::plane::Point;
 
 /// A rectangle of pixels; it may lie partly or wholly outside a picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Window {
     pub left: i32,
     pub top: i32,
@@ -46,10 +46,14 @@ impl Window {
         Window { left, top, width, height }
     }
 
+    /// What both share; when that is nothing, the empty window at the origin.
     pub fn intersect(&self, other: &Window) -> Self {
         let (left, top) = (self.left.max(other.left), self.top.max(other.top));
         let width = (self.right().min(other.right()) - left).max(0) as usize;
         let height = (self.bottom().min(other.bottom()) - top).max(0) as usize;
+        if width == 0 || height == 0 {
+            return Window::default();
+        }
         Window { left, top, width, height }
     }
 }
@@ -65,10 +69,8 @@ impl Bounds {
     pub const NONE: Bounds = Bounds { low: [f32::MAX; 2], high: [f32::MIN; 2] };
 
     pub fn add(&mut self, p: Point) {
-        for axis in 0..2 {
-            self.low[axis] = self.low[axis].min(p[axis]);
-            self.high[axis] = self.high[axis].max(p[axis]);
-        }
+        self.low = [self.low[0].min(p[0]), self.low[1].min(p[1])];
+        self.high = [self.high[0].max(p[0]), self.high[1].max(p[1])];
     }
 
     /// The middle, and half of the longer side.
@@ -231,4 +233,42 @@ fn add_cell(cells: &mut [f32], xa: f32, xb: f32, height: f32) {
     let right = 0.5 * (xa + xb) - cell as f32;
     cells[cell] += height * (1.0 - right);
     cells[cell + 1] += height * right;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synth::shape::ellipse;
+    use crate::synth::shape::rectangle;
+    use crate::synth::shape::reversed;
+
+    fn area(contours: &[Vec<Point>], clip: Window) -> f32 {
+        let mut rasterizer = Rasterizer::default();
+        let window = rasterizer.fill(contours, Affine::IDENTITY, &clip).unwrap_or_default();
+        (0..window.height).map(|y| rasterizer.row(y).1.iter().sum::<f32>()).sum()
+    }
+
+    #[test]
+    fn coverage_sums_to_the_area() {
+        let clip = Window::of(40, 40);
+        let close = |found: f32, expected: f32| {
+            assert!((found - expected).abs() < 1e-3 * expected, "{found}, expected {expected}");
+        };
+        close(area(&[rectangle([3.25, 4.5], [10.75, 30.1])], clip), 7.5 * 25.6);
+        close(area(&[vec![[1.3, 2.2], [35.7, 9.1], [12.4, 38.6]]], clip), 587.785);
+        let hole = reversed(rectangle([10.0, 10.0], [20.5, 20.5]));
+        close(area(&[rectangle([5.0, 5.0], [30.0, 30.0]), hole], clip), 625.0 - 110.25);
+        // A 48-sided polygon in a circle of radius 10.
+        close(area(&[ellipse([20.3, 19.6], [10.0, 10.0], 0.1)], clip), 313.26);
+    }
+
+    #[test]
+    fn clipping_keeps_what_is_inside() {
+        let square = [rectangle([-5.0, -5.0], [5.5, 5.5])];
+        assert!((area(&square, Window::of(4, 3)) - 12.0).abs() < 1e-3);
+        assert_eq!(area(&square, Window { left: 7, top: 0, width: 4, height: 4 }), 0.0);
+        // The slanted edge is left of the window in some rows and inside it in others.
+        let triangle = [vec![[-4.0, 0.0], [4.0, 0.0], [4.0, 8.0]]];
+        assert!((area(&triangle, Window::of(8, 8)) - 24.0).abs() < 1e-3);
+    }
 }

@@ -6,6 +6,7 @@ use super::canvas::over;
 use super::plane::Affine;
 use super::plane::Point;
 use super::plane::length;
+use super::raster::Bounds;
 use super::raster::Rasterizer;
 use super::raster::Window;
 use super::scene::Backdrop;
@@ -15,39 +16,50 @@ use super::scene::Scene;
 use super::texture::Texture;
 
 /// The two addends of a frame, each of its size.
+#[derive(Debug, Default)]
 pub(super) struct Sum {
     /// The subject as far as it is seen: premultiplied, its alpha is the truth.
     pub subject: Canvas,
     /// The rest: what stands before and behind the subject, times one minus its alpha.
     pub rest: Canvas,
+    /// Whether what is put next hides the subject.
+    subject_is_there: bool,
 }
 
-/// Renders frames of one size.
+/// Renders frames; keeps its memory from one to the next.
+#[derive(Debug, Default)]
 pub(super) struct Renderer {
     width: usize,
     height: usize,
     rasterizer: Rasterizer,
+    sum: Sum,
+    object: Canvas,
+    moment: Canvas,
+    line: Vec<Rgba>,
 }
 
 impl Renderer {
-    pub fn new(width: usize, height: usize) -> Self {
-        Renderer { width, height, rasterizer: Rasterizer::default() }
-    }
-
-    pub fn render(&mut self, scene: &Scene, seconds: f32) -> Sum {
-        let frame = Window::of(self.width, self.height);
-        let mut sum = Sum { subject: Canvas::clear(frame), rest: Canvas::clear(frame) };
+    /// Renders `scene` at a time, as frames of `width` x `height` show it.
+    pub fn render(&mut self, scene: &Scene, seconds: f32, width: usize, height: usize) -> &mut Sum {
+        (self.width, self.height) = (width, height);
+        let frame = Window::of(width, height);
+        let mut sum = std::mem::take(&mut self.sum);
+        sum.subject.reset(frame);
+        sum.rest.reset(frame);
         for (i, layer) in scene.layers.iter().enumerate() {
+            sum.subject_is_there = i > scene.subject;
             match layer {
                 Layer::Backdrop(backdrop) => self.backdrop(backdrop, scene, seconds, &mut sum),
                 Layer::Object(object) => {
                     self.shadow(object, scene, seconds, &mut sum);
-                    let Some(canvas) = self.object(object, scene, seconds) else { continue };
-                    sum.put(&canvas, i == scene.subject);
+                    if self.object(object, scene, seconds) {
+                        sum.put(&self.object, i == scene.subject);
+                    }
                 }
             }
         }
-        sum
+        self.sum = sum;
+        &mut self.sum
     }
 
     fn view(&self, scene: &Scene, seconds: f32, parallax: f32) -> Affine {
@@ -71,73 +83,66 @@ impl Renderer {
 
     fn backdrop(&mut self, backdrop: &Backdrop, scene: &Scene, seconds: f32, sum: &mut Sum) {
         let view = |s: f32| self.view(scene, s, backdrop.parallax);
-        let moments = self.moments(scene, seconds, 4, |s| view(s).map([0.0; 2]));
+        let moments = self.moments(scene, seconds, 3, |s| view(s).map([0.0; 2]));
         let maps: Vec<Affine> =
             moments.iter().map(|s| view(*s).inverse().then(backdrop.map)).collect();
         let frame = sum.rest.window;
-        let window = match &backdrop.contour {
+        let border = backdrop.contour.as_ref().map(std::slice::from_ref);
+        let view = view(seconds);
+        let window = match border {
             None => Some(frame),
-            Some(contour) => {
-                let contour = std::slice::from_ref(contour);
-                let map = view(seconds);
-                self.rasterizer.fill(contour, map, &frame)
-            }
+            Some(contour) => self.rasterizer.fill(contour, view, &frame),
         };
         let Some(window) = window else { return };
-        let mut line = Vec::new();
         for y in 0..window.height {
-            let (top, left) = (window.top + y as i32, window.left);
-            let rest = sum.rest.row_mut(top, left, window.width);
-            let subject = sum.subject.row_mut(top, left, window.width);
-            let (first, covered) = match &backdrop.contour {
+            let (first, covered) = match border {
                 None => (0, None),
                 Some(_) => {
                     let (first, covered) = self.rasterizer.row(y);
                     (first, Some(covered))
                 }
             };
-            line.resize(covered.map_or(window.width, |row| row.len()), [0.0; 4]);
-            paint(&backdrop.texture, &maps, [left + first as i32, top], &mut line);
+            let (left, top) = (window.left + first as i32, window.top + y as i32);
+            self.line.resize(covered.map_or(window.width, <[f32]>::len), [0.0; 4]);
+            paint(&backdrop.texture, &maps, [left, top], &mut self.line);
             if let Some(covered) = covered {
-                line.iter_mut().zip(covered).for_each(|(colour, a)| *colour = fade(*colour, *a));
+                self.line.iter_mut().zip(covered).for_each(|(v, a)| *v = fade(*v, *a));
             }
-            for ((colour, rest), subject) in
-                line.iter().zip(&mut rest[first..]).zip(&mut subject[first..])
-            {
-                *rest = over(*colour, *rest);
-                *subject = fade(*subject, 1.0 - colour[3]);
-            }
+            sum.put_row(&self.line, left, top);
         }
     }
 
-    /// The object's own canvas; `None` when it is out of the frame.
-    fn object(&mut self, object: &Object, scene: &Scene, seconds: f32) -> Option<Canvas> {
+    /// Paints the object on its own canvas; false when it is out of the frame.
+    fn object(&mut self, object: &Object, scene: &Scene, seconds: f32) -> bool {
         let map = |s: f32| object.place(s).then(self.view(scene, s, object.parallax));
         let moments = self.moments(scene, seconds, 6, |s| map(s).map([0.0; 2]));
-        let maps: Vec<Affine> = moments.iter().map(|s| map(*s)).collect();
+        let maps: Vec<(f32, Affine)> = moments.iter().map(|s| (*s, map(*s))).collect();
         let frame = Window::of(self.width, self.height);
-        let sigma = object.blur * frame.width.min(frame.height) as f32;
+        let sigma = object.blur * self.width.min(self.height) as f32;
         let margin = (3.0 * sigma) as usize + 1;
-        let mut window: Option<Window> = None;
-        for (map, s) in maps.iter().zip(&moments) {
-            let touched = object.figure.window(*map, *s).grown(margin);
-            window = Some(window.map_or(touched, |w| w.union(&touched)));
+        let windows = maps.iter().map(|(s, map)| object.figure.window(*map, *s));
+        let window = windows.reduce(|a, b| a.union(&b)).unwrap_or_default().grown(margin);
+        if window.intersect(&frame).is_empty() {
+            return false;
         }
         // What is just outside the frame is blurred into it.
-        let window = window?.intersect(&frame.grown(margin));
-        if window.intersect(&frame).is_empty() {
-            return None;
+        let window = window.intersect(&frame.grown(margin));
+        self.object.reset(window);
+        for (i, (s, map)) in maps.iter().enumerate() {
+            if i == 0 {
+                object.figure.paint(*map, *s, &mut self.object, &mut self.rasterizer);
+                continue;
+            }
+            self.moment.reset(window);
+            object.figure.paint(*map, *s, &mut self.moment, &mut self.rasterizer);
+            self.object.add(&self.moment);
         }
-        let mut canvas = Canvas::clear(window);
-        object.figure.paint(maps[0], moments[0], &mut canvas, &mut self.rasterizer);
-        for (map, s) in maps.iter().zip(&moments).skip(1) {
-            let mut other = Canvas::clear(window);
-            object.figure.paint(*map, *s, &mut other, &mut self.rasterizer);
-            canvas.add(&other);
+        let share = 1.0 / maps.len() as f32;
+        if share < 1.0 || object.haze[3] > 0.0 {
+            finish(&mut self.object, share, object.haze);
         }
-        finish(&mut canvas, 1.0 / maps.len() as f32, object.haze);
-        canvas.blur(sigma);
-        Some(canvas)
+        self.object.blur(sigma);
+        true
     }
 
     /// Darkens the ground in a flat ellipse under the object.
@@ -148,7 +153,7 @@ impl Renderer {
         let place = Affine::scale(object.size * 1.1, object.size * 0.24)
             .then(Affine::shift([object.path.at(seconds)[0], object.ground()]));
         let map = place.then(self.view(scene, seconds, object.parallax));
-        let mut bounds = super::raster::Bounds::NONE;
+        let mut bounds = Bounds::NONE;
         for corner in [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]] {
             bounds.add(map.map(corner));
         }
@@ -168,22 +173,26 @@ impl Renderer {
 impl Sum {
     /// Puts a canvas in front of all that is there.
     fn put(&mut self, canvas: &Canvas, is_subject: bool) {
-        let frame = self.rest.window;
-        let window = canvas.window.intersect(&frame);
+        let window = canvas.window.intersect(&self.rest.window);
         for y in window.top..window.bottom() {
             let top = canvas.row(y, window.left, window.width);
-            let rest = self.rest.row_mut(y, window.left, window.width);
-            let subject = self.subject.row_mut(y, window.left, window.width);
-            for ((top, rest), subject) in top.iter().zip(rest).zip(subject) {
-                let through = 1.0 - top[3];
-                if is_subject {
-                    *subject = *top;
-                    *rest = fade(*rest, through);
-                } else {
-                    *subject = fade(*subject, through);
-                    *rest = over(*top, *rest);
-                }
+            if !is_subject {
+                self.put_row(top, window.left, y);
+                continue;
             }
+            self.subject.row_mut(y, window.left, window.width).copy_from_slice(top);
+            let rest = self.rest.row_mut(y, window.left, window.width);
+            rest.iter_mut().zip(top).for_each(|(rest, v)| *rest = fade(*rest, 1.0 - v[3]));
+        }
+    }
+
+    /// Puts a row of colours in front of all that is there.
+    fn put_row(&mut self, row: &[Rgba], left: i32, y: i32) {
+        let rest = self.rest.row_mut(y, left, row.len());
+        rest.iter_mut().zip(row).for_each(|(rest, v)| *rest = over(*v, *rest));
+        if self.subject_is_there {
+            let subject = self.subject.row_mut(y, left, row.len());
+            subject.iter_mut().zip(row).for_each(|(s, v)| *s = fade(*s, 1.0 - v[3]));
         }
     }
 }

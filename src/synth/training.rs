@@ -80,6 +80,7 @@ impl<'a> Stage<'a> {
             textures,
             toward: [cosine(turn) * strength, sine(turn) * strength],
             colour: [1.0 + warmth, 1.0, 1.0 - warmth],
+            against: None,
             hairs: 140,
         };
         let half = [width, height].map(|v| 0.5 * v as f32 / shorter as f32);
@@ -93,7 +94,10 @@ impl<'a> Stage<'a> {
         let size = self.dice.ratio(0.17, 0.5);
         layers.extend(self.distractors(size, air));
         let subject = layers.len();
+        // One in five is hard to tell from what is behind it.
+        self.wardrobe.against = self.dice.chance(0.8).then_some(air);
         layers.push(Layer::Object(self.subject(size)));
+        self.wardrobe.against = None;
         layers.extend(self.occluders());
         let shutter = if self.dice.chance(0.5) { self.dice.range(0.0, 0.03) } else { 0.0 };
         Scene { layers, subject, camera: self.camera, shutter }

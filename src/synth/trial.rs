@@ -2,10 +2,10 @@
 use std::sync::Arc;
 
 use super::Shot;
-use super::bestiary::animal;
 use super::bestiary::figure;
 use super::dice::Dice;
 use super::figure::Figure;
+use super::living::animal;
 use super::pattern::surface;
 use super::plane::Affine;
 use super::plane::Point;
@@ -140,9 +140,18 @@ fn stage(dice: &mut Dice) -> Scene {
     Scene { subject: layers.len(), layers, camera, shutter: 0.008 }
 }
 
-/// Puts a furry animal on the stage, in front of all that is there.
+/// The mean colour of a backdrop.
+fn mean(layer: &Layer) -> Option<[f32; 3]> {
+    match layer {
+        Layer::Backdrop(backdrop) => Some(backdrop.texture.mean()),
+        Layer::Object(_) => None,
+    }
+}
+
+/// Puts a furry animal on the stage, unlike the background and in front of all that is there.
 fn subject(scene: &mut Scene, path: Path, dice: &mut Dice) -> Object {
-    let parts = animal(&wardrobe(dice), dice);
+    let wardrobe = Wardrobe { against: scene.layers.first().and_then(mean), ..wardrobe(dice) };
+    let parts = animal(&wardrobe, dice);
     let object = object(Arc::new(Figure { parts }.fitted()), path, SIZE);
     scene.subject = scene.layers.len();
     scene.layers.push(Layer::Object(object.clone()));
@@ -157,5 +166,5 @@ fn object(figure: Arc<Figure>, path: Path, size: f32) -> Object {
 fn wardrobe(dice: &mut Dice) -> Wardrobe {
     let textures = (0..3).map(|_| Arc::new(surface(dice, 128))).collect();
     let toward: Point = [-0.2, -0.3];
-    Wardrobe { textures, toward, colour: [1.0; 3], hairs: 120 }
+    Wardrobe { textures, toward, colour: [1.0; 3], against: None, hairs: 120 }
 }

@@ -23,6 +23,8 @@ pub(super) struct Wardrobe {
     pub toward: Point,
     /// Multiplies the colours of all that it falls on.
     pub colour: [f32; 3],
+    /// A colour that cloths should stand out from.
+    pub against: Option<[f32; 3]>,
     /// How many strands a coat may have, at most.
     pub hairs: usize,
 }
@@ -37,8 +39,23 @@ pub(super) struct Cloth {
 }
 
 impl Wardrobe {
-    /// Any of the textures, in a tint, size and turn of its own.
+    /// Any of the textures, in a tint, size and turn of its own; mostly unlike `against`.
     pub fn cloth(&self, dice: &mut Dice) -> Cloth {
+        let mut cloth = self.any_cloth(dice);
+        for _ in 0..4 {
+            let contrast = |other: &[f32; 3]| -> f32 {
+                let mean = cloth.texture.mean();
+                (0..3).map(|c| (mean[c] * cloth.tint[c] - other[c]).abs()).sum()
+            };
+            if self.against.as_ref().is_none_or(|other| contrast(other) > 0.45) {
+                break;
+            }
+            cloth = self.any_cloth(dice);
+        }
+        cloth
+    }
+
+    fn any_cloth(&self, dice: &mut Dice) -> Cloth {
         let texture = self.textures[dice.index(self.textures.len())].clone();
         // A figure is two units wide and shows a third of the tile, or all of it.
         let scale = 0.5 * texture.side() as f32 * dice.range(0.35, 1.0);
@@ -53,7 +70,7 @@ impl Wardrobe {
         Cloth { texture, map, tint, falloff: dice.range(0.0, 0.35) }
     }
 
-    /// One of the scene's textures' own dark or light colours, evenly.
+    /// One colour, under the scene's light.
     pub fn plain(&self, tint: [f32; 3]) -> Cloth {
         let texture = Arc::new(Texture::white());
         let tint = std::array::from_fn(|c| tint[c] * self.colour[c]);
