@@ -1,14 +1,21 @@
-"""Gathers the training material into one file: labelled photographs, backgrounds and sprites.
+"""Gathers the training material: labelled photographs, and what frames are rendered from.
 
 Labelled photographs come from COCO-format folders; only those under a licence that allows
 commercial use and changes are kept. The validation photographs are never looked at here.
 
-    python material.py OUT.npz --coco DIR... --backgrounds DIR... --emoji FONT
+    python material.py material.npz --coco DIR... --ids photos.csv \\
+        --pack materials.bin --backgrounds DIR... --emoji FONT
+
+`photos.csv` names the photographs that the shipped weights were trained on, with their licences and
+addresses; without `--ids` every photograph of a free licence is taken. `--pack` writes photographs,
+backgrounds, cut-out objects and sprites for the renderer, `examples/training_frames.rs`.
 """
 
 import argparse
+import csv
 import io
 import json
+import struct
 from pathlib import Path
 
 import cv2
@@ -21,7 +28,10 @@ FREE_LICENCES = {4, 5, 7, 8}
 SCENERY = {62, 63, 65, 67, 70, 78, 79, 80, 81, 82}
 PHOTO_SIDE = 448
 BACKGROUND_SIDE = 768
-SPRITE_SIDE = 160
+# The part of its picture that an object covers at least to be cut out.
+CUT_OUT_SIZE = 0.012
+# One sprite in so many: objects of photographs shall not drown among them.
+SPRITE_STEP = 5
 
 
 def load_rgb(path: Path, side: int) -> np.ndarray:
@@ -55,7 +65,7 @@ def salient(masks: list[np.ndarray]) -> list[int]:
     return chosen
 
 
-def coco_photos(folder: Path, seen: set[int]) -> list[dict]:
+def coco_photos(folder: Path, wanted: set[int] | None, seen: set[int]) -> list[dict]:
     """Labelled photographs of one COCO-format folder, without those already `seen`."""
     found = []
     for annotations in sorted(folder.rglob("instances_*.json")):
@@ -64,7 +74,7 @@ def coco_photos(folder: Path, seen: set[int]) -> list[dict]:
         for entry in table["images"]:
             if entry["license"] not in FREE_LICENCES or entry["id"] in seen:
                 continue
-            if entry["file_name"] not in files:
+            if entry["file_name"] not in files or wanted is not None and entry["id"] not in wanted:
                 continue
             seen.add(entry["id"])
             size = np.array([entry["width"], entry["height"]], np.float64)
@@ -79,6 +89,12 @@ def coco_photos(folder: Path, seen: set[int]) -> list[dict]:
             found.append(dict(id=entry["id"], url=entry["flickr_url"], licence=entry["license"],
                               image=image, masks=masks, salient=salient(masks)))
     return found
+
+
+def listed_ids(path: Path) -> set[int]:
+    """The first column of a table with a heading."""
+    with open(path, newline="") as table:
+        return {int(row["id"]) for row in csv.DictReader(table)}
 
 
 def emoji_sprites(font: Path) -> list[np.ndarray]:
@@ -106,22 +122,47 @@ def backgrounds(folder: Path) -> list[np.ndarray]:
     return [load_rgb(p, BACKGROUND_SIDE) for p in sorted(folder.rglob("*")) if p.suffix in kinds]
 
 
+def cut_outs(photos: list[dict]) -> list[np.ndarray]:
+    """(H, W, 4) objects, their outlines drawn in a little so that no background comes along."""
+    found = []
+    for photo in photos:
+        for mask in photo["masks"]:
+            inner = cv2.erode(mask, np.ones((3, 3)))
+            ys, xs = np.where(inner > 16)
+            if mask.mean() / 255 > CUT_OUT_SIZE and len(ys) >= 100:
+                window = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+                found.append(np.dstack([photo["image"], inner])[window])
+    return found
+
+
+def write_pack(path: Path, pictures: list[np.ndarray]) -> None:
+    """Each picture behind its width, height and channels, little-endian u32."""
+    with open(path, "wb") as out:
+        for picture in pictures:
+            h, w, channels = picture.shape
+            out.write(struct.pack("<III", w, h, channels) + np.ascontiguousarray(picture).tobytes())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--coco", type=Path, nargs="+", default=[])
+    parser.add_argument("--ids", type=Path)
+    parser.add_argument("--pack", type=Path)
     parser.add_argument("--backgrounds", type=Path, nargs="+", default=[])
     parser.add_argument("--emoji", type=Path)
     args = parser.parse_args()
+    wanted = listed_ids(args.ids) if args.ids else None
     seen: set[int] = set()
-    photos = [p for folder in args.coco for p in coco_photos(folder, seen)]
-    scenes = [b for folder in args.backgrounds for b in backgrounds(folder)]
-    sprites = emoji_sprites(args.emoji) if args.emoji else []
-    pack = dict(photos=photos, backgrounds=scenes, sprites=sprites)
-    np.savez_compressed(args.out, pack=np.array([pack], dtype=object))
-    usable = sum(bool(p["salient"]) for p in photos)
-    print(f"{len(photos)} photographs, {usable} with a foreground; "
-          f"{len(scenes)} backgrounds; {len(sprites)} sprites")
+    photos = [p for folder in args.coco for p in coco_photos(folder, wanted, seen)]
+    np.savez_compressed(args.out, photos=np.array(photos, dtype=object))
+    print(f"{len(photos)} photographs, {sum(bool(p['salient']) for p in photos)} with a foreground")
+    if args.pack:
+        scenes = [b for folder in args.backgrounds for b in backgrounds(folder)]
+        sprites = emoji_sprites(args.emoji)[::SPRITE_STEP] if args.emoji else []
+        objects = cut_outs(photos)
+        write_pack(args.pack, scenes + [p["image"] for p in photos] + objects + sprites)
+        print(f"{len(scenes)} backgrounds, {len(objects)} cut-out objects, {len(sprites)} sprites")
 
 
 if __name__ == "__main__":

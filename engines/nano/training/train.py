@@ -1,10 +1,10 @@
 """Trains nano: one call is one phase, and goes on from where the run's folder stands.
 
-    python train.py RUN --material material.npz --validation PHOTOS --side 192 --samples 20000
+    python train.py RUN --material material.npz --frames FRAMES --validation PHOTOS --side 128 --samples 20000
 
 A phase's learning rate goes linearly from `--lr` to `--last-lr`. `RUN/last.pt` holds everything to
-go on from; `RUN/best.pt` the averaged weights that did best on the real validation pictures;
-`RUN/log.jsonl` a line per measurement.
+go on from; `RUN/best.pt` the averaged weights that did best on the real validation pictures at the
+latest phase's `--side`; `RUN/log.jsonl` a line per measurement.
 """
 
 import argparse
@@ -77,8 +77,8 @@ def average(ema: MgdSam2, model: MgdSam2, steps: int) -> None:
 class Run:
     """What is kept between phases."""
 
-    def __init__(self, folder: Path, device: str, seed: int):
-        self.folder, self.device = folder, device
+    def __init__(self, folder: Path, device: str, seed: int, side: int):
+        self.folder, self.device, self.side = folder, device, side
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         self.model = MgdSam2(NANO)
@@ -95,20 +95,22 @@ class Run:
         self.model.load_state_dict(kept["model"])
         self.ema.load_state_dict(kept["ema"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        for name in ("steps", "samples", "seconds", "best"):
+        for name in ("steps", "samples", "seconds"):
             setattr(self, name, kept[name])
+        # Figures at another size do not compare.
+        self.best = kept["best"] if kept["side"] == self.side else 0.0
 
     def save(self) -> None:
         kept = {n: getattr(self, n).state_dict() for n in ("model", "ema", "optimiser")}
-        kept |= {n: getattr(self, n) for n in ("steps", "samples", "seconds", "best")}
+        kept |= {n: getattr(self, n) for n in ("steps", "samples", "seconds", "best", "side")}
         torch.save(kept, self.folder / "new.pt")
         (self.folder / "new.pt").rename(self.folder / "last.pt")
 
     def measure(self, photos: list, loss: float, **more) -> None:
         """Validates the average, logs, and keeps it if it is the best."""
-        iou = mean_iou(self.ema, photos, 384, self.device)
-        line = dict(seconds=round(self.seconds), samples=self.samples, loss=round(loss, 4),
-                    validation_iou=round(iou, 4), **more)
+        iou = mean_iou(self.ema, photos, self.side, self.device)
+        line = dict(seconds=round(self.seconds), samples=self.samples, side=self.side,
+                    loss=round(loss, 4), validation_iou=round(iou, 4), **more)
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
         print(line, flush=True)
@@ -120,7 +122,7 @@ class Run:
 
 def train(run: Run, args: argparse.Namespace) -> None:
     photos = load_photos(args.validation, "validation") if args.validation else []
-    batches = Batches(args.material, args.seed + run.steps, args.batch, args.side)
+    batches = Batches(args.material, args.frames, args.seed + run.steps, args.batch, args.side)
     loader = iter(DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=4))
     stop = []
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -137,11 +139,11 @@ def train(run: Run, args: argparse.Namespace) -> None:
         run.seconds = spent + time.monotonic() - start
         if time.monotonic() - measured > args.every:
             if photos:
-                run.measure(photos, sum(losses) / len(losses), side=args.side, lr=rate)
+                run.measure(photos, sum(losses) / len(losses), lr=rate)
             run.save()
             losses, measured = [], time.monotonic()
     if photos and losses:
-        run.measure(photos, sum(losses) / len(losses), side=args.side, lr=args.last_lr)
+        run.measure(photos, sum(losses) / len(losses), lr=args.last_lr)
     run.save()
 
 
@@ -167,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--material", type=Path, required=True)
+    parser.add_argument("--frames", type=Path, required=True)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8)
@@ -181,7 +184,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    train(Run(args.run, args.device, args.seed), args)
+    train(Run(args.run, args.device, args.seed, args.side), args)
 
 
 if __name__ == "__main__":
