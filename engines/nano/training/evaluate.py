@@ -1,11 +1,13 @@
 """Measures nano on real photographs it was not trained on, beside a tuned fixed ellipse.
 
     python evaluate.py WEIGHTS --photos PHOTOS [--part validation|test] [--sheet OUT.png]
+    python evaluate.py WEIGHTS --clips CLIP... [--sheet OUT.png]
 
 PHOTOS holds images and YOLO polygon labels of COCO pictures. A picture counts when its foreground
 (the largest labelled thing, its peers and what touches them; furniture is scenery) covers 5 to 70
 per cent. A hash of the file's name puts it into `validation`, which chooses checkpoints, or `test`,
-which chooses nothing.
+which chooses nothing. CLIP holds `im/` and `gt/`, as DAVIS has them and `mgdsam2 synth` writes them;
+every frame is matted by itself.
 """
 
 import argparse
@@ -65,6 +67,16 @@ def load_photos(folder: Path, part: str) -> list[Photo]:
     return found
 
 
+def load_clip(folder: Path) -> list[Photo]:
+    """A clip's frames and truths, in order."""
+    images = sorted(p for p in (folder / "im").iterdir())
+    truths = sorted(p for p in (folder / "gt").iterdir())
+    return [
+        Photo(f"{folder.name}/{i.stem}", load_rgb(i, 1280), load_rgb(t, 1280)[..., 0])
+        for i, t in zip(images, truths, strict=True)
+    ]
+
+
 @torch.no_grad()
 def matte(model: MgdSam2, image: np.ndarray, side: int, device: str = "cpu") -> np.ndarray:
     """(H, W, 3) uint8 -> alpha (side, side) of the picture squashed to a square."""
@@ -79,6 +91,12 @@ def iou(alpha: np.ndarray, foreground: np.ndarray) -> float:
     truth = cv2.resize(foreground, alpha.shape[::-1], interpolation=cv2.INTER_AREA) > 127
     found = alpha > 0.5
     return float((found & truth).sum() / max((found | truth).sum(), 1))
+
+
+def mean_absolute_difference(alpha: np.ndarray, truth: np.ndarray) -> float:
+    """Of alpha at its own size."""
+    truth = cv2.resize(truth, alpha.shape[::-1], interpolation=cv2.INTER_AREA)
+    return float(np.abs(alpha - truth / 255).mean())
 
 
 def mean_iou(model: MgdSam2, photos: list[Photo], side: int, device: str = "cpu") -> float:
@@ -135,22 +153,33 @@ def load_model(path: Path) -> MgdSam2:
     return model.eval()
 
 
+def report(model: MgdSam2, name: str, photos: list[Photo]) -> None:
+    """One line: the net's figures and the best that any fixed ellipse could have."""
+    mattes = [matte(model, p.image, 2 * NANO.inp_size) for p in photos]
+    value = np.mean([iou(a, p.foreground) for a, p in zip(mattes, photos)])
+    mad = np.mean([mean_absolute_difference(a, p.foreground) for a, p in zip(mattes, photos)])
+    baseline, (width, height, y) = best_ellipse(photos)
+    print(f"{name}: {len(photos)} pictures, mean IoU {value:.3f}, MAD {mad:.3f}; best fixed ellipse "
+          f"{baseline:.3f} (width {width:.1f}, height {height:.1f}, centre at {y:.2f})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path)
-    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--photos", type=Path)
     parser.add_argument("--part", choices=["validation", "test"], default="test")
+    parser.add_argument("--clips", type=Path, nargs="+", default=[])
     parser.add_argument("--sheet", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(2)
-    photos = load_photos(args.photos, args.part)
     model = load_model(args.weights)
-    value = mean_iou(model, photos, 2 * NANO.inp_size)
-    baseline, (width, height, y) = best_ellipse(photos)
-    print(f"{args.part}: {len(photos)} photographs, mean IoU {value:.3f}; best fixed ellipse "
-          f"{baseline:.3f} (width {width:.1f}, height {height:.1f}, centre at {y:.2f})")
+    sets = {clip.name: load_clip(clip) for clip in args.clips}
+    if args.photos:
+        sets[args.part] = load_photos(args.photos, args.part)
+    for name, photos in sets.items():
+        report(model, name, photos)
     if args.sheet:
-        sheet(model, photos, args.sheet)
+        sheet(model, [p for photos in sets.values() for p in photos], args.sheet)
 
 
 if __name__ == "__main__":

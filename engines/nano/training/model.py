@@ -53,7 +53,7 @@ class Config:
 
 
 NANO = Config(
-    inp_size=192,
+    inp_size=96,
     embed_dim=32,
     num_heads=1,
     stages=(1, 2, 2, 2),

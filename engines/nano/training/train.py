@@ -63,9 +63,9 @@ def optimiser(model: MgdSam2) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98))
 
 
-def average(ema: MgdSam2, model: MgdSam2, steps: int) -> None:
+def average(ema: MgdSam2, model: MgdSam2, steps: int, limit: float) -> None:
     """The moving average; it forgets faster at the start."""
-    decay = min(0.997, (1 + steps) / (10 + steps))
+    decay = min(limit, (1 + steps) / (10 + steps))
     with torch.no_grad():
         for mean, value in zip(ema.state_dict().values(), model.state_dict().values()):
             if mean.dtype.is_floating_point:
@@ -134,7 +134,8 @@ def train(run: Run, args: argparse.Namespace) -> None:
         rate = args.lr + (args.last_lr - args.lr) * done / args.samples
         for group in run.optimiser.param_groups:
             group["lr"] = rate * min(1, (run.steps + 1) / 100)
-        losses.append(step(run, [torch.as_tensor(x) for x in next(loader)], args.bf16))
+        batch = [torch.as_tensor(x) for x in next(loader)]
+        losses.append(step(run, batch, args.bf16, args.average))
         run.samples += args.batch
         run.seconds = spent + time.monotonic() - start
         if time.monotonic() - measured > args.every:
@@ -147,7 +148,7 @@ def train(run: Run, args: argparse.Namespace) -> None:
     run.save()
 
 
-def step(run: Run, batch: list[Tensor], bf16: bool) -> float:
+def step(run: Run, batch: list[Tensor], bf16: bool, decay: float) -> float:
     """One update; returns the loss."""
     image, alpha, weight = (x.to(run.device) for x in batch)
     image = normalise(image).contiguous(memory_format=torch.channels_last)
@@ -161,7 +162,7 @@ def step(run: Run, batch: list[Tensor], bf16: bool) -> float:
     if torch.isfinite(norm):
         run.optimiser.step()
     run.steps += 1
-    average(run.ema, run.model, run.steps)
+    average(run.ema, run.model, run.steps, decay)
     return loss.item()
 
 
@@ -176,6 +177,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, required=True)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--last-lr", type=float, default=1e-3)
+    parser.add_argument("--average", type=float, default=0.997, help="decay of the average")
     parser.add_argument("--every", type=float, default=600, help="seconds between measurements")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
