@@ -1,0 +1,152 @@
+"""Endless training samples: labelled photographs, and frames rendered by the project's generator.
+
+Being pasted must not give the foreground away. So more than half of the samples are untouched
+photographs, the generator pastes what is not foreground as well, and the same degradation runs over
+every picture.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch.utils.data import IterableDataset
+
+cv2.setNumThreads(1)
+# The share of labelled photographs.
+REAL = 0.6
+# Width of the band around hand-drawn edges, relative to the picture, and its weight of 255.
+BAND, BAND_WEIGHT = 0.02, 80
+
+
+@dataclass
+class Sample:
+    """A picture (S, S, 3) RGB, its alpha and each pixel's weight (S, S), uint8."""
+
+    image: np.ndarray
+    alpha: np.ndarray
+    weight: np.ndarray
+
+
+class RenderedFrames:
+    """Raw frames in `WIDTHxHEIGHT_*.raw`: each (H, W, 3) RGB, then (H, W) alpha, bytes."""
+
+    def __init__(self, folder: Path):
+        self.files = []
+        for path in sorted(folder.glob("*.raw")):
+            width, height = map(int, path.stem.split("_")[0].split("x"))
+            frames = np.memmap(path, np.uint8, "r").reshape(-1, 4, height * width)
+            self.files.append((frames, height, width))
+        self.counts = np.array([len(frames) for frames, _, _ in self.files])
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Colour and alpha."""
+        ends = self.counts.cumsum()
+        file = int(np.searchsorted(ends, index, side="right"))
+        frames, height, width = self.files[file]
+        frame = np.array(frames[index - (ends[file] - self.counts[file])]).reshape(-1)
+        colour, alpha = np.split(frame, [3 * height * width])
+        return colour.reshape(height, width, 3), alpha.reshape(height, width)
+
+
+class Generator:
+    """Draws samples from `material.py`'s photographs and rendered frames; same seed, same samples."""
+
+    def __init__(self, material: Path, frames: Path, seed: int):
+        self.rng = np.random.default_rng(seed)
+        self.photos = [
+            (p["image"], np.maximum.reduce([p["masks"][i] for i in p["salient"]]))
+            for p in np.load(material, allow_pickle=True)["photos"]
+            if p["salient"]
+        ]
+        self.frames = RenderedFrames(frames)
+
+    def uniform(self, low: float, high: float) -> float:
+        return float(self.rng.uniform(low, high))
+
+    def happens(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def sample(self, side: int) -> Sample:
+        """Draws until the foreground is neither nothing nor everything."""
+        real = self.happens(REAL)
+        while True:
+            source = self.photos if real else self.frames
+            colour, mask = source[int(self.rng.integers(len(source)))]
+            matrix = self.crop_matrix(*mask.shape, side)
+            alpha = warp(mask, matrix, side)
+            kept = alpha.sum() / abs(np.linalg.det(matrix[:, :2])) / max(mask.sum(), 1)
+            if kept > 0.6 and 0.02 < alpha.mean() / 255 < 0.85:
+                break
+        image = self.degrade(warp(colour, matrix, side, cv2.BORDER_REFLECT_101))
+        weight = warp(np.full_like(mask, 255), matrix, side)
+        weight = np.where(weight > 250, 255, 0).astype(np.uint8)
+        if real:
+            kernel = np.ones((max(int(BAND * side), 3),) * 2)
+            band = cv2.dilate(alpha, kernel) - cv2.erode(alpha, kernel) > 127
+            weight[band] = np.minimum(weight[band], BAND_WEIGHT)
+        return Sample(image, alpha, weight)
+
+    def crop_matrix(self, h: int, w: int, side: int) -> np.ndarray:
+        """An affine map from a picture to a square: crop, squash, a little rotation, mirroring."""
+        zoom = self.uniform(0.5, 1.0) if self.happens(0.7) else 1.0
+        ch, cw = h * zoom * self.uniform(0.8, 1), w * zoom * self.uniform(0.8, 1)
+        top, left = self.uniform(0, h - ch), self.uniform(0, w - cw)
+        angle = self.rng.normal(0, 0.1) if self.happens(0.5) else 0.0
+        c, s = math.cos(angle), math.sin(angle)
+        mirror = -1 if self.happens(0.5) else 1
+        turn = np.array([[c, -s], [s, c]]) @ np.diag([mirror * side / cw, side / ch])
+        shift = np.array([side / 2, side / 2]) - turn @ np.array([left + cw / 2, top + ch / 2])
+        return np.hstack([turn, shift[:, None]])
+
+    def degrade(self, image: np.ndarray) -> np.ndarray:
+        """Exposure, white balance, blur by resampling, noise and compression of the whole frame."""
+        side = image.shape[0]
+        gain = (1 + self.rng.normal(0, 0.1, 3)) * self.uniform(0.6, 1.4)
+        image = image.astype(np.float32) * gain.astype(np.float32)
+        mean = image.mean()
+        image = (image - mean) * self.uniform(0.6, 1.3) + mean + self.uniform(-15, 15)
+        if self.happens(0.15):
+            grey, mix = image.mean(2, keepdims=True), self.uniform(0.3, 1)
+            image = image * (1 - mix) + grey * mix
+        if self.happens(0.3):
+            image += self.rng.standard_normal(image.shape, dtype=np.float32) * self.uniform(1, 9)
+        image = np.clip(image, 0, 255).astype(np.uint8)
+        if self.happens(0.3):
+            smaller = int(side * self.uniform(0.45, 0.95))
+            image = cv2.resize(image, (smaller, smaller), interpolation=cv2.INTER_AREA)
+            image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+        if self.happens(0.3):
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(self.uniform(30, 95))]
+            image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
+        return image
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, side: int, border: int = cv2.BORDER_CONSTANT) -> np.ndarray:
+    """An affine map into a square, smoothed first where it shrinks."""
+    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if scale < 0.8:
+        image = cv2.GaussianBlur(image, (0, 0), 0.35 / scale)
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+class Batches(IterableDataset):
+    """Endless batches of uint8 arrays: images (B, 3, S, S), alphas and weights (B, 1, S, S)."""
+
+    def __init__(self, material: Path, frames: Path, seed: int, batch: int, side: int):
+        self.sources, self.seed, self.batch, self.side = (material, frames), seed, batch, side
+
+    def __iter__(self):
+        generator = Generator(*self.sources, self.seed)
+        while True:
+            samples = [generator.sample(self.side) for _ in range(self.batch)]
+            images = np.stack([s.image for s in samples]).transpose(0, 3, 1, 2)
+            yield (
+                np.ascontiguousarray(images),
+                np.stack([s.alpha for s in samples])[:, None],
+                np.stack([s.weight for s in samples])[:, None],
+            )

@@ -1,0 +1,97 @@
+"""Samples are exact and repeatable; the measures measure what they say."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from data import BAND_WEIGHT, Generator, RenderedFrames  # noqa: E402
+from evaluate import best_ellipse, ellipse, iou, part_of  # noqa: E402
+from material import cut_outs, salient, write_pack  # noqa: E402
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def square(h: int, w: int) -> np.ndarray:
+    mask = np.zeros((h, w), np.uint8)
+    mask[h // 4 : 3 * h // 4, w // 4 : 3 * w // 4] = 255
+    return mask
+
+
+@pytest.fixture
+def generator_at(tmp_path: Path):
+    """A maker of generators over two made-up photographs and three frames in two sizes."""
+    photos = [dict(image=noise(120, 160, 3), masks=[square(120, 160)], salient=[0]) for _ in "ab"]
+    np.savez(tmp_path / "material.npz", photos=np.array(photos, dtype=object))
+    for name, h, w, count in (("64x48_0", 48, 64, 2), ("80x60_0", 60, 80, 1)):
+        frame = np.concatenate([noise(h, w, 3).ravel(), square(h, w).ravel()])
+        np.tile(frame, count).tofile(tmp_path / f"{name}.raw")
+    return lambda seed: Generator(tmp_path / "material.npz", tmp_path, seed)
+
+
+def test_same_seed_same_samples(generator_at) -> None:
+    first, second = generator_at(7), generator_at(7)
+    for _ in range(8):
+        a, b = first.sample(96), second.sample(96)
+        assert np.array_equal(a.image, b.image) and np.array_equal(a.alpha, b.alpha)
+
+
+def test_samples_have_a_foreground_and_a_background(generator_at) -> None:
+    generator = generator_at(1)
+    for _ in range(40):
+        sample = generator.sample(96)
+        assert sample.image.shape == (96, 96, 3) and sample.alpha.shape == (96, 96)
+        assert 0.02 < sample.alpha.mean() / 255 < 0.86
+
+
+def test_hand_drawn_edges_count_less_than_rendered_ones(generator_at) -> None:
+    generator = generator_at(1)
+    seen = {BAND_WEIGHT in generator.sample(96).weight for _ in range(40)}
+    assert seen == {True, False}
+
+
+def test_rendered_frames_come_back_from_every_file(generator_at, tmp_path: Path) -> None:
+    frames = RenderedFrames(tmp_path)
+    assert len(frames) == 3
+    assert [frames[i][0].shape for i in range(3)] == [(48, 64, 3), (48, 64, 3), (60, 80, 3)]
+    assert np.array_equal(frames[2][1], square(60, 80))
+
+
+def test_small_things_far_from_the_largest_are_not_foreground() -> None:
+    masks = [np.zeros((100, 100), np.uint8) for _ in range(3)]
+    masks[0][20:80, 20:60] = 255
+    masks[1][30:50, 60:80] = 255
+    masks[2][0:6, 90:99] = 255
+    assert salient(masks) == [0, 1]
+
+
+def test_cut_outs_are_packed_behind_their_sizes(tmp_path: Path) -> None:
+    objects = cut_outs([dict(image=noise(120, 160, 3), masks=[square(120, 160)])])
+    write_pack(tmp_path / "pack.bin", objects)
+    written = (tmp_path / "pack.bin").read_bytes()
+    h, w = objects[0].shape[:2]
+    assert (h, w) == (58, 78)
+    assert np.frombuffer(written[:12], "<u4").tolist() == [w, h, 4]
+    assert len(written) == 12 + h * w * 4
+
+
+def test_the_ellipse_is_found_again() -> None:
+    class Photo:
+        foreground = (ellipse(96, 0.6, 0.8, 0.5) * 255).astype(np.uint8)
+
+    value, (width, height, y) = best_ellipse([Photo])
+    assert value > 0.99 and abs(width - 0.6) < 1e-6 and abs(height - 0.8) < 1e-6 and y == 0.5
+
+
+def test_iou_of_nothing_and_of_everything() -> None:
+    assert iou(np.zeros((8, 8), np.float32), np.full((8, 8), 255, np.uint8)) == 0
+    assert iou(np.ones((8, 8), np.float32), np.full((8, 8), 255, np.uint8)) == 1
+
+
+def test_a_photograph_has_one_part() -> None:
+    assert part_of("000000000009") in {"validation", "test"}
+    assert part_of("000000000009") == part_of("000000000009")

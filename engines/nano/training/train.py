@@ -1,0 +1,193 @@
+"""Trains nano: one call is one phase, and goes on from where the run's folder stands.
+
+    python train.py RUN --material material.npz --frames FRAMES --validation PHOTOS --side 128 --samples 20000
+
+A phase's learning rate goes linearly from `--lr` to `--last-lr`. `RUN/last.pt` holds everything to
+go on from; `RUN/best.pt` the averaged weights that did best on the real validation pictures at the
+latest phase's `--side`; `RUN/log.jsonl` a line per measurement.
+"""
+
+import argparse
+import copy
+import json
+import signal
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from data import Batches
+from evaluate import load_photos, mean_iou, normalise
+from model import NANO, MgdSam2, halve, initialise, split
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+
+def region_loss(logits: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy and soft IoU; the latter sees a picture as a whole."""
+    logits = logits.float()
+    entropy = F.binary_cross_entropy_with_logits(logits, alpha, reduction="none")
+    p = logits.sigmoid() * weight
+    inside = (p * alpha).sum((1, 2, 3))
+    either = (p + alpha * weight).sum((1, 2, 3)) - inside
+    smooth = 0.002 * alpha[0].numel()
+    iou = (inside + smooth) / (either + smooth)
+    return (entropy * weight).mean() + (1 - iou).mean()
+
+
+def edge_loss(logits: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
+    """L1 and Laplacian of alpha in a band around its edges."""
+    p = logits.float().sigmoid()
+    size = 7
+    lowest = -F.max_pool2d(-alpha, size, 1, size // 2)
+    band = ((F.max_pool2d(alpha, size, 1, size // 2) - lowest) > 0.05).float() * weight
+    kernel = alpha.new_tensor([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
+    bend = (F.conv2d(p, kernel, padding=1) - F.conv2d(alpha, kernel, padding=1)).abs()
+    return (((p - alpha).abs() + bend) * band).sum() / band.sum().clamp(min=1)
+
+
+def total_loss(logits: Tensor, masks: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
+    """The published weights for the views' masks, and 0.3 on the edges."""
+    scale = split(alpha).shape[-1] // masks.shape[-1]
+    views = F.avg_pool2d(torch.cat((split(alpha), halve(alpha))), scale)
+    seen = F.avg_pool2d(torch.cat((split(weight), halve(weight))), scale)
+    main = region_loss(logits, alpha, weight) + 0.3 * edge_loss(logits, alpha, weight)
+    return main + 0.3 * region_loss(masks, views, seen)
+
+
+def optimiser(model: MgdSam2) -> torch.optim.AdamW:
+    """Decay on matrices only."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [dict(params=matrices, weight_decay=0.05), dict(params=vectors, weight_decay=0.0)]
+    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98))
+
+
+def average(ema: MgdSam2, model: MgdSam2, steps: int, limit: float) -> None:
+    """The moving average; it forgets faster at the start."""
+    decay = min(limit, (1 + steps) / (10 + steps))
+    with torch.no_grad():
+        for mean, value in zip(ema.state_dict().values(), model.state_dict().values()):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+class Run:
+    """What is kept between phases."""
+
+    def __init__(self, folder: Path, device: str, seed: int, side: int):
+        self.folder, self.device, self.side = folder, device, side
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(seed)
+        self.model = MgdSam2(NANO)
+        initialise(self.model)
+        self.model.to(device)
+        self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.optimiser = optimiser(self.model)
+        self.steps = self.samples = 0
+        self.seconds = self.best = 0.0
+        if (folder / "last.pt").exists():
+            self.load(torch.load(folder / "last.pt", map_location=device))
+
+    def load(self, kept: dict) -> None:
+        self.model.load_state_dict(kept["model"])
+        self.ema.load_state_dict(kept["ema"])
+        self.optimiser.load_state_dict(kept["optimiser"])
+        for name in ("steps", "samples", "seconds"):
+            setattr(self, name, kept[name])
+        # Figures at another size do not compare.
+        self.best = kept["best"] if kept["side"] == self.side else 0.0
+
+    def save(self) -> None:
+        kept = {n: getattr(self, n).state_dict() for n in ("model", "ema", "optimiser")}
+        kept |= {n: getattr(self, n) for n in ("steps", "samples", "seconds", "best", "side")}
+        torch.save(kept, self.folder / "new.pt")
+        (self.folder / "new.pt").rename(self.folder / "last.pt")
+
+    def measure(self, photos: list, loss: float, **more) -> None:
+        """Validates the average, logs, and keeps it if it is the best."""
+        iou = mean_iou(self.ema, photos, self.side, self.device)
+        line = dict(seconds=round(self.seconds), samples=self.samples, side=self.side,
+                    loss=round(loss, 4), validation_iou=round(iou, 4), **more)
+        with open(self.folder / "log.jsonl", "a") as log:
+            log.write(json.dumps(line) + "\n")
+        print(line, flush=True)
+        if iou > self.best:
+            self.best = iou
+            kept = dict(ema=self.ema.state_dict(), **line)
+            torch.save(kept, self.folder / "best.pt")
+
+
+def train(run: Run, args: argparse.Namespace) -> None:
+    photos = load_photos(args.validation, "validation") if args.validation else []
+    batches = Batches(args.material, args.frames, args.seed + run.steps, args.batch, args.side)
+    loader = iter(DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=4))
+    stop = []
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.append(1))
+    start, first, losses = time.monotonic(), run.samples, []
+    spent, measured = run.seconds, time.monotonic()
+    run.model.train()
+    while (done := run.samples - first) < args.samples and not stop:
+        rate = args.lr + (args.last_lr - args.lr) * done / args.samples
+        for group in run.optimiser.param_groups:
+            group["lr"] = rate * min(1, (run.steps + 1) / 100)
+        batch = [torch.as_tensor(x) for x in next(loader)]
+        losses.append(step(run, batch, args.bf16, args.average))
+        run.samples += args.batch
+        run.seconds = spent + time.monotonic() - start
+        if time.monotonic() - measured > args.every:
+            if photos:
+                run.measure(photos, sum(losses) / len(losses), lr=rate)
+            run.save()
+            losses, measured = [], time.monotonic()
+    if photos and losses:
+        run.measure(photos, sum(losses) / len(losses), lr=args.last_lr)
+    run.save()
+
+
+def step(run: Run, batch: list[Tensor], bf16: bool, decay: float) -> float:
+    """One update; returns the loss."""
+    image, alpha, weight = (x.to(run.device) for x in batch)
+    image = normalise(image).contiguous(memory_format=torch.channels_last)
+    kind = torch.device(run.device).type
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=bf16):
+        logits, masks = run.model(image)
+    loss = total_loss(logits, masks, alpha.float() / 255, weight.float() / 255)
+    run.optimiser.zero_grad()
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    if torch.isfinite(norm):
+        run.optimiser.step()
+    run.steps += 1
+    average(run.ema, run.model, run.steps, decay)
+    return loss.item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--material", type=Path, required=True)
+    parser.add_argument("--frames", type=Path, required=True)
+    parser.add_argument("--validation", type=Path)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--last-lr", type=float, default=1e-3)
+    parser.add_argument("--average", type=float, default=0.997, help="decay of the average")
+    parser.add_argument("--every", type=float, default=600, help="seconds between measurements")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    train(Run(args.run, args.device, args.seed, args.side), args)
+
+
+if __name__ == "__main__":
+    main()
