@@ -32,7 +32,8 @@ mod plugin {
         "MIT/X11",
         env!("CARGO_PKG_NAME"),
         env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_REPOSITORY"),
+        // GStreamer refuses a plugin of no origin.
+        env!("CARGO_PKG_NAME"),
         "2026-11-22"
     );
 }

@@ -47,6 +47,8 @@ pub struct WeightsNote {
     pub source: String,
     /// Their licence, for people.
     pub licence: String,
+    /// What whoever uses the shipped ones must be told.
+    pub caution: Option<String>,
 }
 
 /// How OpenVINO may compute a model.

@@ -48,6 +48,8 @@ impl Weights {
 
 fn shipped(recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, EngineError> {
     if let Some(bytes) = NANO.filter(|_| recipe.name == "nano") {
+        let caution = recipe.weights.caution.as_ref();
+        warnings.extend(caution.map(|caution| format!("`{}`: {caution}", recipe.name)));
         return read(bytes);
     }
     warnings.push(format!(

@@ -8,7 +8,7 @@ commercial use and changes are kept. The validation photographs are never looked
 
 `photos.csv` names the photographs that the shipped weights were trained on, with their licences and
 addresses; without `--ids` every photograph of a free licence is taken. `--pack` writes photographs,
-backgrounds, cut-out objects and sprites for the renderer, `examples/training_frames.rs`.
+backgrounds, cut-out objects and sprites for the renderer, `training/frames.rs`.
 """
 
 import argparse

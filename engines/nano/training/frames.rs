@@ -8,19 +8,10 @@
 //! each behind its width, height and channels (3: a photograph, 4: a cut-out) as little-endian u32.
 use std::env;
 use std::fs::File;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::BufWriter;
-use std::io::Read;
-use std::io::Write;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 
-use anyhow::Context;
-use anyhow::bail;
-use gstmgdsam2::synth::Clip;
-use gstmgdsam2::synth::Cutout;
-use gstmgdsam2::synth::Kind;
-use gstmgdsam2::synth::Materials;
-use gstmgdsam2::synth::Photo;
+use anyhow::{Context, bail};
+use gstmgdsam2::synth::{Clip, Cutout, Kind, Materials, Photo};
 
 /// Frames of a clip that a sample may be: a seed decides which.
 const FRAMES: u64 = 60;
