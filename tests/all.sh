@@ -28,7 +28,7 @@ export RUSTDOCFLAGS="-D warnings"
 check format cargo fmt --check
 # One release build serves the tests, the demo and the pipelines.
 check build cargo build --release --locked
-check test cargo test --release --locked
+check test cargo test --release --locked --no-fail-fast
 check clippy cargo clippy --release --locked --all-targets -- -D warnings
 check docs cargo doc --release --locked --no-deps --document-private-items
 check licences python3 tests/licences.py

@@ -35,7 +35,7 @@ pub struct Checkpoint {
 /// Where the values come from.
 enum Origin {
     File { path: PathBuf, file: File },
-    Memory,
+    Memory { source: String },
     Random { seed: u64 },
 }
 
@@ -73,7 +73,15 @@ impl Checkpoint {
             }
             named.insert(key, Tensor::from_values(shape, values));
         }
-        Ok(Self::new(Origin::Memory, named))
+        Ok(Self::new(Origin::Memory { source: "tensors in memory".into() }, named))
+    }
+
+    /// The same tensors, for which [`source`](Self::source) says `source` if they lie in memory.
+    pub fn described_as(mut self, source: &str) -> Self {
+        if let Origin::Memory { source: said } = &mut self.origin {
+            *said = source.into();
+        }
+        self
     }
 
     fn new(origin: Origin, tensors: BTreeMap<String, Tensor>) -> Self {
@@ -125,7 +133,7 @@ impl Checkpoint {
     pub fn source(&self) -> String {
         match &self.origin {
             Origin::File { path, .. } => path.display().to_string(),
-            Origin::Memory => "tensors in memory".to_owned(),
+            Origin::Memory { source } => source.clone(),
             Origin::Random { seed } => format!("random weights, seed {seed}"),
         }
     }
@@ -140,7 +148,7 @@ impl Checkpoint {
         let computed = match &self.origin {
             Origin::File { path, file } => fingerprint::of_file(file)
                 .map_err(|e| CheckpointError::Open { path: path.clone(), reason: e.into() })?,
-            Origin::Memory => fingerprint::of_tensors(&self.tensors)
+            Origin::Memory { .. } => fingerprint::of_tensors(&self.tensors)
                 .map_err(|(key, reason)| CheckpointError::Read { key, reason })?,
             Origin::Random { seed } => fingerprint::of_text(&random::recipe(*seed)),
         };

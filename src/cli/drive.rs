@@ -85,7 +85,9 @@ fn detail(error: &gst::glib::Error, debug: Option<&str>) -> String {
     cause(debug).map_or_else(|| error.to_string(), |cause| format!("{error} ({cause})"))
 }
 
-/// Of a debug text, the last line; those before say where in the source it was posted.
+/// Of a debug text, the last line; the first says where in the source it was posted, and may be
+/// all there is.
 fn cause(debug: Option<&str>) -> Option<&str> {
-    debug.and_then(|text| text.lines().last()).map(str::trim).filter(|cause| !cause.is_empty())
+    let lines = debug.map(|text| text.lines().skip(1));
+    lines.and_then(Iterator::last).map(str::trim).filter(|cause| !cause.is_empty())
 }

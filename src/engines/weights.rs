@@ -50,7 +50,7 @@ fn shipped(recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, En
     if let Some(bytes) = NANO.filter(|_| recipe.name == "nano") {
         let caution = recipe.weights.caution.as_ref();
         warnings.extend(caution.map(|caution| format!("`{}`: {caution}", recipe.name)));
-        return read(bytes);
+        return Ok(read(bytes)?.described_as("trained weights that ship with nano"));
     }
     warnings.push(format!(
         "`{}` ships without trained weights as yet and runs with random ones: this matte means \
