@@ -111,11 +111,13 @@ fn ffv1_keeps_alpha_exactly_and_prores_within_one() {
     let clip = folder.path().join("clip.mkv");
     synth(&clip);
     for name in ["matte.mkv", "matte.mov"] {
-        run("file.sh", &["clip.mkv", name, "weights=random:1"], folder.path());
+        // In bf16 OpenVINO's sums differ in the last bit from one run to the next, now and then.
+        run("file.sh", &["clip.mkv", name, "weights=random:1", "precision=f32"], folder.path());
     }
     let synth_folder = folder.path().join("frames");
     synth(&synth_folder);
-    run("folder.sh", &["frames/im", "alpha", "weights=random:1"], folder.path());
+    let line = ["frames/im", "alpha", "weights=random:1", "precision=f32"];
+    run("folder.sh", &line, folder.path());
     let alphas = names(&folder.path().join("alpha"));
     assert_eq!(alphas.len(), FRAMES);
     let (ffv1, prores) = (
