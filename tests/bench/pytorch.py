@@ -40,7 +40,7 @@ def timed(function) -> tuple[float, float]:
 def engine_ms(recipe: str) -> float:
     """The engine alone, median milliseconds, as `mgdsam2 bench` measures it."""
     command = [ROOT / "target/release/mgdsam2", "-q", "bench", "--json", "--model", recipe]
-    command += ["--random-weights", "1", "--runs", "3", "--frames", "1"]
+    command += ["--random-weights", "1", "--runs", "3", "--frames", "2"]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     return json.loads(output)["engine"]["median_ms"]
 
