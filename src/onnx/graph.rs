@@ -3,24 +3,16 @@
 //! Ops never fail where they are called: mistakes are kept, with the scope they happened in,
 //! and [`Graph::finish`] returns them. Model code thus reads like the reference
 //! implementation, without a `?` on every line.
+use super::model::OnnxModel;
 use super::proto::*;
 use super::weight::Weight;
 use crate::checkpoint::{Checkpoint, CheckpointError, Mismatches};
 use crate::signature::{ElementType, Precision, TensorSpec};
-use prost::Message;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashSet},
-    fs, io,
-    path::Path,
     rc::Rc,
 };
-
-/// The oldest operator set in which bfloat16 convolutions are valid.
-const OPSET: i64 = 22;
-const IR_VERSION: i64 = 10;
-/// Protobuf messages end at 2 GiB; weights beyond this go into a file of their own.
-const LARGEST_MESSAGE: usize = (2 << 30) - (64 << 20);
 
 /// Why a graph could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +176,7 @@ impl<'c> Graph<'c> {
         for (name, initializer) in inner.initializers.iter().filter(|(n, _)| needed.contains(*n)) {
             graph.initializer.push(initializer.to_proto(name)?);
         }
-        Ok(OnnxModel { graph })
+        Ok(OnnxModel::new(graph))
     }
 
     /// The value that the model named so with [`Scope::tap`].
@@ -329,86 +321,6 @@ impl<'c> Scope<'c> {
         let (expected, found) = (expected.to_string(), found.to_string());
         self.graph.fail(GraphError::Config { field, expected, found });
     }
-}
-
-/// A finished graph with its weights.
-pub struct OnnxModel {
-    graph: GraphProto,
-}
-
-impl OnnxModel {
-    /// The model as one message.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, GraphError> {
-        let model = self.message(self.graph.clone());
-        match model.encoded_len() {
-            size if size > LARGEST_MESSAGE => {
-                Err(GraphError::TooLarge(self.graph.name.clone(), size))
-            }
-            _ => Ok(model.encode_to_vec()),
-        }
-    }
-
-    /// Writes the model to `path`; weights that one message cannot hold go to `path` with
-    /// `.data` appended, which belongs beside it.
-    pub fn save(self, path: &Path) -> io::Result<()> {
-        self.save_with_limit(path, LARGEST_MESSAGE)
-    }
-
-    /// [`save`](Self::save) with another limit in bytes, for those who want the weights apart.
-    pub fn save_with_limit(mut self, path: &Path, largest_message: usize) -> io::Result<()> {
-        let mut graph = std::mem::take(&mut self.graph);
-        if self.message_len(&graph) > largest_message {
-            let mut data_path = path.as_os_str().to_owned();
-            data_path.push(".data");
-            move_weights(&mut graph, Path::new(&data_path))?;
-        }
-        fs::write(path, self.message(graph).encode_to_vec())
-    }
-
-    /// How many nodes of each operator there are.
-    pub fn operators(&self) -> BTreeMap<&str, usize> {
-        let mut counts = BTreeMap::new();
-        for node in &self.graph.node {
-            *counts.entry(node.op_type.as_str()).or_default() += 1;
-        }
-        counts
-    }
-
-    fn message_len(&self, graph: &GraphProto) -> usize {
-        graph.encoded_len() + 256
-    }
-
-    fn message(&self, graph: GraphProto) -> ModelProto {
-        ModelProto {
-            ir_version: IR_VERSION,
-            producer_name: env!("CARGO_PKG_NAME").into(),
-            producer_version: env!("CARGO_PKG_VERSION").into(),
-            graph: Some(graph),
-            opset_import: vec![OperatorSetIdProto { version: OPSET }],
-        }
-    }
-}
-
-/// Moves the large initializers of `graph` into the file `path`.
-fn move_weights(graph: &mut GraphProto, path: &Path) -> io::Result<()> {
-    const EXTERNAL: i32 = 1;
-    const SMALL: usize = 1024;
-    let location = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut file = io::BufWriter::new(fs::File::create(path)?);
-    let mut offset = 0;
-    for tensor in &mut graph.initializer {
-        let Some(data) = tensor.raw_data.take_if(|d| d.len() > SMALL) else { continue };
-        io::Write::write_all(&mut file, &data)?;
-        let entry = |key: &str, value: String| StringStringEntryProto { key: key.into(), value };
-        tensor.external_data = vec![
-            entry("location", location.clone()),
-            entry("offset", offset.to_string()),
-            entry("length", data.len().to_string()),
-        ];
-        tensor.data_location = EXTERNAL;
-        offset += data.len();
-    }
-    io::Write::flush(&mut file)
 }
 
 impl Initializer<'_> {
