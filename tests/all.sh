@@ -18,7 +18,7 @@ check() {
     fi
 }
 
-pipelines/setup.sh || exit 1
+pipelines/setup.sh --cuda || exit 1
 # ONNX's own checker, for the graphs' test.
 [[ -d .deps/python/onnx ]] ||
     python3 -m pip install --quiet --root-user-action=ignore --target .deps/python onnx ||
@@ -27,10 +27,10 @@ export RUSTDOCFLAGS="-D warnings"
 
 check format cargo fmt --check
 # One release build serves the tests, the demo and the pipelines.
-check build cargo build --release --locked
-check test cargo test --release --locked --no-fail-fast
-check clippy cargo clippy --release --locked --all-targets -- -D warnings
-check docs cargo doc --release --locked --no-deps --document-private-items
+check build cargo build --release --locked --features cuda
+check test cargo test --release --locked --features cuda --no-fail-fast
+check clippy cargo clippy --release --locked --features cuda --all-targets -- -D warnings
+check docs cargo doc --release --locked --features cuda --no-deps --document-private-items
 check licences python3 tests/licences.py
 if command -v shellcheck >/dev/null; then
     check shellcheck shellcheck pipelines/*.sh tests/all.sh

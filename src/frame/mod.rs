@@ -6,6 +6,8 @@ mod colorimetry;
 mod components;
 pub mod composite;
 mod convert;
+#[cfg(feature = "cuda")]
+pub mod device;
 mod error;
 mod format;
 pub mod preprocess;

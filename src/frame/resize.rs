@@ -40,11 +40,11 @@ pub(super) struct Resize {
 
 /// What each output sample takes of one direction's input samples: `taps` from `first` on.
 #[derive(Debug, Default)]
-struct Axis {
-    taps: usize,
-    first: Vec<u32>,
+pub(super) struct Axis {
+    pub(super) taps: usize,
+    pub(super) first: Vec<u32>,
     /// `taps` for each output.
-    weights: Vec<u16>,
+    pub(super) weights: Vec<u16>,
     /// The weights of [`LANES`] outputs side by side, tap by tap; the last outputs are padding.
     lanes: Vec<[u16; LANES]>,
 }
@@ -94,7 +94,7 @@ pub(super) fn padded(side: usize) -> usize {
 
 impl Axis {
     /// Triangles as wide as the scale, or one sample where the plane grows.
-    fn new(from: usize, covered: f64, to: usize, multiple: usize) -> Self {
+    pub(super) fn new(from: usize, covered: f64, to: usize, multiple: usize) -> Self {
         let scale = covered / to as f64;
         let support = scale.max(1.0);
         let mut taps: usize = 1;
