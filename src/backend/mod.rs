@@ -66,6 +66,27 @@ pub trait Engine: Send {
     /// Runs once. `inputs` and `outputs` are in the signature's order and of its shapes;
     /// outputs are overwritten whole.
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError>;
+
+    /// Enqueues one run on tensors that are in the memory of the engine's GPU; an error where the
+    /// engine has none.
+    ///
+    /// # Safety
+    /// Every address must be of memory of its tensor's size on that GPU, and with the stream stay
+    /// valid until the stream has come past this run. Inputs must be written in the stream's order.
+    unsafe fn run_on_device(&mut self, _run: DeviceRun) -> Result<(), BackendError> {
+        Err(BackendError::NoGpu(format!("engine `{}` runs on the CPU", self.signature().graph)))
+    }
+}
+
+/// One run on a GPU: addresses and a stream as the driver's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRun {
+    /// `CUdeviceptr`s in the signature's order.
+    pub inputs: Vec<u64>,
+    /// As many as the signature's outputs.
+    pub outputs: Vec<u64>,
+    /// A `CUstream` of the same context.
+    pub stream: u64,
 }
 
 /// Why an engine could not be made or run.
@@ -112,6 +133,9 @@ pub enum BackendError {
         /// What the loader said.
         reason: String,
     },
+    /// There is no GPU to run on, or none that the backend serves.
+    #[error("no GPU: {0}")]
+    NoGpu(String),
     /// OpenVINO refused.
     #[error("OpenVINO: {doing}: {reason}")]
     OpenVino {

@@ -8,7 +8,7 @@ mod kernels;
 pub mod nvrtc;
 mod picture;
 
-pub use device::{Buffer, Device};
+pub use device::{Buffer, Current, Device};
 pub use error::CudaError;
 pub use kernels::{Affine, Alpha, Axis, Colour, Fit, FitScratch, Halved, Lerps, Squash, Tap};
 pub use picture::{Component, Source, Target};

@@ -1,5 +1,7 @@
 //! Properties, caps, events and queries of the element, and its one call per frame.
 use super::CAT;
+#[cfg(feature = "cuda")]
+use super::cuda_memory::Contexts;
 use super::engine::{Engine, Opener};
 use super::formats;
 use super::job::FrameJob;
@@ -26,7 +28,7 @@ pub(super) struct State {
     pub(super) video: Option<Video>,
     segment: Option<Segment>,
     /// The next frame does not continue the one before.
-    is_first: bool,
+    pub(super) is_first: bool,
 }
 
 /// The element.
@@ -52,7 +54,8 @@ pub struct MgdSam2Matte {
         blurb = "Where built engines are kept; empty for the user's cache folder")]
     #[property(name = "cuda-device-id", nick = "CUDA device", get, set, type = i32,
         member = cuda_device_id, default = -1, minimum = -1, mutable_ready,
-        blurb = "Without effect in this version, whose engines run on the CPU; -1 is automatic")]
+        blurb = "For frames in CUDA memory, unless the pipeline shares a context of its own; -1 is \
+        automatic")]
     #[property(name = "interval", nick = "Interval", get, set, type = u32, member = interval,
         default = 1, minimum = 1, mutable_playing,
         blurb = "Infer every n-th frame; the frames between follow their own edges")]
@@ -80,6 +83,8 @@ pub struct MgdSam2Matte {
     pub(super) qos: Arc<Qos>,
     /// What the latency query last said of us.
     pub(super) latency: Mutex<gst::ClockTime>,
+    #[cfg(feature = "cuda")]
+    pub(super) contexts: Contexts,
 }
 
 #[glib::object_subclass]
@@ -137,6 +142,8 @@ impl ObjectSubclass for MgdSam2Matte {
             opener: Mutex::new(Arc::new(crate::engines::open)),
             qos: Arc::default(),
             latency: Mutex::default(),
+            #[cfg(feature = "cuda")]
+            contexts: Contexts::default(),
         }
     }
 }
@@ -196,14 +203,14 @@ impl ElementImpl for MgdSam2Matte {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let template = |name, direction, formats| {
-                let caps = formats::template(formats);
+            let template = |name, direction, side: formats::Side| {
+                let caps = side.template();
                 gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
                     .expect("name, direction and caps are in order")
             };
             vec![
-                template("sink", gst::PadDirection::Sink, &formats::INPUTS),
-                template("src", gst::PadDirection::Src, &formats::OUTPUTS),
+                template("sink", gst::PadDirection::Sink, formats::INPUT),
+                template("src", gst::PadDirection::Src, formats::OUTPUT),
             ]
         });
         &TEMPLATES
@@ -226,6 +233,12 @@ impl ElementImpl for MgdSam2Matte {
             engine.join();
         }
         Ok(success)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn set_context(&self, context: &gst::Context) {
+        self.take_context(context);
+        self.parent_set_context(context);
     }
 }
 
@@ -303,7 +316,7 @@ impl MgdSam2Matte {
         })
     }
 
-    fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
+    pub(super) fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
         let state = lock(&self.state);
         state.as_ref().map(|state| state.stream.clone()).ok_or(gst::FlowError::Flushing)
     }
@@ -316,19 +329,15 @@ impl MgdSam2Matte {
             let caps = self.sinkpad.current_caps().ok_or(gst::FlowError::NotNegotiated)?;
             self.negotiate(&caps)?;
         }
+        #[cfg(feature = "cuda")]
+        self.follow(&buffer)?;
         let stream = self.stream()?;
         let permit = stream.permit()?;
         let (video, segment, is_first) = self.for_next_frame()?;
         let is_first = is_first || buffer.flags().contains(gst::BufferFlags::DISCONT);
         let matte = video.pool.acquire_buffer(None)?;
         let options = lock(&self.settings).options(is_first);
-        let job = FrameJob::new(
-            (buffer, &video.input),
-            (matte, &video.output),
-            segment.as_ref(),
-            self.qos.clone(),
-            permit,
-        );
+        let job = FrameJob::new(buffer, matte, &video, segment.as_ref(), self.qos.clone(), permit);
         match (job, options) {
             (Ok(job), Ok(options)) => stream.send(Item::Frame(Incoming { job, options })),
             (Err(error), _) | (_, Err(error)) => {
@@ -361,7 +370,11 @@ impl MgdSam2Matte {
             // Its buffers that are downstream come back to nobody.
             let _ = old.pool.set_active(false);
         }
-        let video = Video::negotiate(&self.srcpad, sink_caps, frames).map_err(|error| {
+        #[cfg(feature = "cuda")]
+        let video = Video::negotiate(&self.srcpad, sink_caps, frames, || self.device());
+        #[cfg(not(feature = "cuda"))]
+        let video = Video::negotiate(&self.srcpad, sink_caps, frames);
+        let video = video.map_err(|error| {
             self.srcpad.mark_reconfigure();
             if self.srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
                 return gst::FlowError::Flushing;
@@ -479,15 +492,21 @@ impl MgdSam2Matte {
     }
 
     fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        #[cfg(feature = "cuda")]
+        if self.answers(query) {
+            return true;
+        }
         let is_serialized = query.is_serialized();
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
-                let output = formats::template(&formats::OUTPUTS);
+                let output = formats::OUTPUT.caps();
                 let wanted = self.srcpad.peer_query_caps(Some(&output)).intersect(&output);
                 answer_caps(query, formats::inputs_for(&wanted));
                 true
             }
             gst::QueryViewMut::Allocation(query) => {
+                #[cfg(feature = "cuda")]
+                self.propose_pool(query);
                 query.add_allocation_meta::<gst_video::VideoMeta>(None);
                 true
             }
@@ -500,9 +519,13 @@ impl MgdSam2Matte {
     }
 
     fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        #[cfg(feature = "cuda")]
+        if self.answers(query) {
+            return true;
+        }
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
-                let input = formats::template(&formats::INPUTS);
+                let input = formats::INPUT.caps();
                 let given = self.sinkpad.peer_query_caps(Some(&input)).intersect(&input);
                 answer_caps(query, formats::outputs_for(&given));
                 true

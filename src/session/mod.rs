@@ -9,23 +9,54 @@ pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use prompt::{Point, PointKind, Prompt};
 pub use tracker::{TrackedMask, Tracker, TrackerEngines, TrackerOptions};
 
+#[cfg(feature = "cuda")]
+use crate::backend::DeviceRun;
 use crate::backend::{BackendError, Engine, Tensor};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Buffer, CudaError, Device};
 use crate::signature;
 
 /// What one frame's inference reads and writes; kept and used again for frame after frame.
-#[derive(Debug)]
 pub struct Exchange {
     /// (1, side, side, 3) RGB.
     pub image: Tensor,
     /// (1, 1, side, side) before the sigmoid.
     pub logits: Tensor,
+    /// Where both lie instead if the frame is on a device.
+    #[cfg(feature = "cuda")]
+    pub on_device: Option<DeviceExchange>,
+}
+
+/// An [`Exchange`] in device memory.
+#[cfg(feature = "cuda")]
+pub struct DeviceExchange {
+    /// As [`Exchange::image`].
+    pub image: Buffer<u8>,
+    /// As [`Exchange::logits`].
+    pub logits: Buffer<f32>,
+    /// Whose memory that is.
+    pub device: Device,
+}
+
+#[cfg(feature = "cuda")]
+impl DeviceExchange {
+    /// Black, and zero logits.
+    pub fn new(device: &Device, side: usize) -> Result<Self, CudaError> {
+        let (image, logits) = (device.zeros(3 * side * side)?, device.zeros(side * side)?);
+        Ok(Self { image, logits, device: device.clone() })
+    }
 }
 
 impl Exchange {
     /// Black, and zero logits.
     pub fn new(side: usize) -> Self {
         let pixels = side * side;
-        Self { image: Tensor::U8(vec![0; 3 * pixels]), logits: Tensor::F32(vec![0.0; pixels]) }
+        Self {
+            image: Tensor::U8(vec![0; 3 * pixels]),
+            logits: Tensor::F32(vec![0.0; pixels]),
+            #[cfg(feature = "cuda")]
+            on_device: None,
+        }
     }
 
     /// The picture's bytes; none if it was replaced by another type of tensor.
@@ -86,6 +117,35 @@ impl Session {
         Ok(self.image.run(&[image], std::slice::from_mut(logits))?)
     }
 
+    /// [`step`](Self::step) on an exchange that lies on a device: queued on the device's stream if
+    /// the engine runs there, else with a copy through the host.
+    #[cfg(feature = "cuda")]
+    pub fn step_on_device(&mut self, exchange: &mut Exchange) -> Result<(), SessionError> {
+        let Exchange { image, logits, on_device: Some(there) } = exchange else {
+            return self.step(&exchange.image, &mut exchange.logits);
+        };
+        let DeviceExchange { image: from, logits: to, device } = there;
+        let run = DeviceRun {
+            inputs: vec![device.address(from)],
+            outputs: vec![device.address(to)],
+            stream: device.stream_handle() as u64,
+        };
+        // SAFETY: both buffers are of the signature's size and in use until the frame is done,
+        // which waits for this stream.
+        match unsafe { self.image.run_on_device(run) } {
+            Err(BackendError::NoGpu(_)) => {}
+            done => return Ok(done?),
+        }
+        if let Tensor::U8(image) = image {
+            device.download(from, image)?;
+        }
+        self.image.run(&[image], std::slice::from_mut(logits))?;
+        if let Tensor::F32(logits) = logits {
+            device.upload(logits, to)?;
+        }
+        Ok(())
+    }
+
     /// Forgets the clip. Without a tracker there is nothing to forget.
     pub fn reset(&mut self) {}
 }
@@ -126,4 +186,8 @@ pub enum SessionError {
     /// The engine failed.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// The device refused, or has no memory left.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
 }

@@ -416,6 +416,8 @@ API CUresult cuStreamDestroy_v2(Stream *stream) {
     }
     return end(stream), SUCCESS;
 }
+// The name that libgstcuda 1.22 looks for.
+API CUresult cuStreamDestroy(Stream *stream) { return cuStreamDestroy_v2(stream); }
 API CUresult cuStreamSynchronize(Stream *stream) {
     if (!current()) return INVALID_CONTEXT;
     wait_for(stream ? stream : current()->null_stream);

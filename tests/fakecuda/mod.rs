@@ -61,10 +61,13 @@ impl Driver {
 }
 
 fn open() -> Result<Driver, String> {
-    let path = build()?;
-    // SAFETY: our own library, whose initialisers only make maps.
-    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) };
-    let library = library.map_err(|e| e.to_string())?;
+    let kernels = ["tests/fakecuda/shim.h", "tests/fakecuda/kernels.h", "src/cuda/kernels.cu"];
+    let driver = build("libcuda.so.1", &["driver.cpp", "kernels.cpp"], &kernels)?;
+    let decoder = build("libnvcuvid.so.1", &["nvcuvid.cpp"], &[])?;
+    let [library, decoder] = [driver, decoder].map(|path| {
+        // SAFETY: our own libraries, whose initialisers only make maps.
+        unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }.unwrap()
+    });
     // SAFETY: the types are those of driver.cpp.
     let driver = unsafe {
         Driver {
@@ -75,18 +78,17 @@ fn open() -> Result<Driver, String> {
         }
     };
     // Whoever asks for libcuda.so.1 gets this one from now on.
-    mem::forget(library);
+    mem::forget((library, decoder));
     Ok(driver)
 }
 
-/// The library's path, compiled unless it is newer than its sources.
-fn build() -> Result<PathBuf, String> {
+/// The path of a library, compiled unless it is newer than its sources.
+fn build(name: &str, sources: &[&str], others: &[&str]) -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = ["driver.cpp", "kernels.cpp"].map(|name| root.join("tests/fakecuda").join(name));
-    let headers = ["tests/fakecuda/shim.h", "tests/fakecuda/kernels.h", "src/cuda/kernels.cu"];
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libcuda.so.1");
+    let sources: Vec<_> = sources.iter().map(|s| root.join("tests/fakecuda").join(s)).collect();
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let modified = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
-    let inputs = sources.iter().cloned().chain(headers.map(|name| root.join(name)));
+    let inputs = sources.iter().cloned().chain(others.iter().map(|name| root.join(name)));
     let newest = inputs.filter_map(|path| modified(&path)).max();
     if modified(&out) > newest {
         return Ok(out);
@@ -96,7 +98,7 @@ fn build() -> Result<PathBuf, String> {
     let mut compiler = Command::new("g++");
     compiler
         .args(["-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-pthread"])
-        .args(["-fvisibility=hidden", "-Wl,-soname,libcuda.so.1", "-o"])
+        .args(["-fvisibility=hidden", &format!("-Wl,-soname,{name}"), "-o"])
         .arg(&mine)
         .args(&sources);
     let built = compiler.output().map_err(|e| format!("the emulated driver needs g++: {e}"))?;

@@ -1,0 +1,106 @@
+//! The stages' work where the frame lies: in host memory, or on a device.
+#[cfg(feature = "cuda")]
+use super::device;
+use super::{Job, Session};
+use crate::frame::composite::{self, Output};
+use crate::frame::refine::{self, Coefficients, RefineMode};
+use crate::frame::{FrameError, preprocess};
+use crate::session::{Exchange, SessionError};
+
+/// Frame to the model's picture.
+pub struct Squash {
+    host: preprocess::Squash,
+    #[cfg(feature = "cuda")]
+    device: device::Squash,
+}
+
+impl Squash {
+    pub fn new(side: usize) -> Self {
+        Self {
+            host: preprocess::Squash::new(side),
+            #[cfg(feature = "cuda")]
+            device: device::Squash::new(side),
+        }
+    }
+
+    pub fn run(&mut self, job: &impl Job, exchange: &mut Exchange) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = job.on_device() {
+            return self.device.run(&on, exchange);
+        }
+        #[cfg(feature = "cuda")]
+        let _ = exchange.on_device.take();
+        self.host.run(&job.source(), exchange.image_mut())
+    }
+}
+
+/// The engines' turn.
+pub fn infer(session: &mut Session, exchange: &mut Exchange) -> Result<(), SessionError> {
+    #[cfg(feature = "cuda")]
+    return session.step_on_device(exchange);
+    #[cfg(not(feature = "cuda"))]
+    session.step(&exchange.image, &mut exchange.logits)
+}
+
+/// What turns luma into alpha.
+#[derive(Default)]
+pub struct Fitted {
+    host: Coefficients,
+    #[cfg(feature = "cuda")]
+    pub(super) device: Option<device::Coefficients>,
+}
+
+/// Logits to [`Fitted`].
+pub struct Refine {
+    host: refine::Refine,
+    #[cfg(feature = "cuda")]
+    device: device::Refine,
+}
+
+impl Refine {
+    pub fn new(side: usize) -> Self {
+        Self {
+            host: refine::Refine::new(side),
+            #[cfg(feature = "cuda")]
+            device: device::Refine::new(side),
+        }
+    }
+
+    pub fn fit(
+        &mut self,
+        exchange: &Exchange,
+        mode: RefineMode,
+        fitted: &mut Fitted,
+    ) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = &exchange.on_device {
+            return self.device.fit(on, mode, fitted);
+        }
+        self.host.fit(exchange.image(), exchange.logits(), mode, &mut fitted.host)
+    }
+}
+
+/// The matte at the frame's own size.
+#[derive(Default)]
+pub struct Composite {
+    host: composite::Composite,
+    #[cfg(feature = "cuda")]
+    device: device::Composite,
+}
+
+impl Composite {
+    pub fn run(
+        &mut self,
+        job: &mut impl Job,
+        fitted: &Fitted,
+        output: Output,
+    ) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = job.on_device() {
+            self.device.run(&on, fitted, output)?;
+            return job.settle();
+        }
+        let (source, mut target) = job.views();
+        self.host.run(&source, &fitted.host, output, &mut target)
+    }
+}
