@@ -1,5 +1,6 @@
 //! What will run: every wish checked against the others and against the files, before any work.
 use super::args::{Backend, MatteArgs, ModelArgs, Precision, WeightArgs};
+use super::object::Object;
 use super::picture;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
@@ -23,6 +24,8 @@ pub struct MatteJob {
     pub framerate: u32,
     /// Where the logits go, if anywhere.
     pub dump: Option<PathBuf>,
+    /// Which object to follow.
+    pub object: Object,
     /// The element's properties that say which engine.
     pub properties: Vec<(&'static str, String)>,
 }
@@ -89,6 +92,7 @@ impl MatteJob {
             interval: typed.interval,
             framerate: typed.framerate,
             dump: typed.dump.clone(),
+            object: Object::new(&typed.object)?,
             properties: properties(&typed.model)?,
         })
     }

@@ -14,14 +14,18 @@
 //! 4. A loading thread opens the engine from READY to PAUSED on; the state change does not wait.
 //!    Going down to NULL does: no library may be taken down while it compiles.
 //! 5. A flush or stop hangs up one channel, which wakes all of them; the session is kept.
+mod control;
 mod engine;
 mod formats;
 #[allow(missing_docs, reason = "the properties' accessors are derived")]
 mod imp;
 mod job;
 mod log;
+mod mask_file;
 mod negotiate;
+mod prompts;
 mod qos;
+mod queries;
 mod report;
 mod settings;
 mod stats;
@@ -29,7 +33,7 @@ mod stream;
 mod task;
 
 pub use log::GstLog;
-pub use settings::{Arithmetic, Backend, Refine};
+pub use settings::{Arithmetic, Backend, Propagate, Refine};
 
 use crate::engines::{EngineError, Opened, Progress, Request};
 use gst::glib;

@@ -1,10 +1,12 @@
 //! What a user sets, and what it means to the modules below.
+use super::prompts;
 use crate::engines::{BackendChoice, Precision, Request, Weights};
 use crate::frame::composite::Output;
 use crate::frame::refine;
-use crate::matter::Options;
+use crate::matter::{Options, Prompt, Propagation};
 use gst::glib;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What runs the engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
@@ -51,6 +53,19 @@ pub enum Refine {
     Off,
 }
 
+/// What frames take over from those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MattePropagation")]
+pub enum Propagate {
+    /// The tracker says which object.
+    #[default]
+    #[enum_value(name = "The object is remembered and followed, where the model has a tracker", nick = "memory")]
+    Memory,
+    /// Each frame by itself.
+    #[enum_value(name = "Every frame by itself", nick = "off")]
+    Off,
+}
+
 /// The element's properties, taken by copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -62,6 +77,12 @@ pub struct Settings {
     pub cache_dir: String,
     pub cuda_device_id: i32,
     pub interval: u32,
+    pub propagation: Propagate,
+    pub prompt: String,
+    pub prompt_mask: String,
+    pub memory_frames: u32,
+    pub scene_cut: f32,
+    pub redetect: f32,
     pub refine: Refine,
     pub premultiplied: bool,
     pub background: String,
@@ -70,6 +91,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        let propagation = Propagation::default();
         Self {
             model: "nano".into(),
             weights: String::new(),
@@ -79,6 +101,12 @@ impl Default for Settings {
             cache_dir: String::new(),
             cuda_device_id: -1,
             interval: 1,
+            propagation: Propagate::Memory,
+            prompt: String::new(),
+            prompt_mask: String::new(),
+            memory_frames: 0,
+            scene_cut: propagation.scene_cut.unwrap_or(0.0),
+            redetect: propagation.redetect.map_or(0.0, |after| after.as_secs_f32()),
             refine: Refine::GuidedFilter,
             premultiplied: false,
             background: "none".into(),
@@ -116,8 +144,17 @@ impl Settings {
                 == (other.backend, other.precision, other.threads)
     }
 
-    /// How the next frame is matted.
-    pub fn options(&self, is_first: bool) -> Result<Options, gst::ErrorMessage> {
+    /// What the first frame is prompted with, if anything.
+    pub fn prompt(&self) -> Result<Option<Prompt>, gst::ErrorMessage> {
+        prompts::read(&self.prompt, &self.prompt_mask)
+    }
+
+    /// How the next frame, of running time `time`, is matted.
+    pub fn options(
+        &self,
+        is_first: bool,
+        time: Option<gst::ClockTime>,
+    ) -> Result<Options, gst::ErrorMessage> {
         let refine = match self.refine {
             Refine::GuidedFilter => refine::RefineMode::GuidedFilter,
             Refine::Off => refine::RefineMode::Off,
@@ -127,7 +164,15 @@ impl Settings {
             (None, true) => Output::Premultiplied,
             (None, false) => Output::Straight,
         };
-        Ok(Options { interval: self.interval, is_first, refine, output })
+        let positive = |value: f32| Some(value).filter(|value| *value > 0.0);
+        let propagation = Propagation {
+            is_on: self.propagation == Propagate::Memory,
+            memory_frames: self.memory_frames,
+            scene_cut: positive(self.scene_cut),
+            redetect: positive(self.redetect).map(Duration::from_secs_f32),
+        };
+        let time = time.map(Duration::from);
+        Ok(Options { interval: self.interval, is_first, time, propagation, refine, output })
     }
 }
 

@@ -81,20 +81,20 @@ impl Task {
     fn push(
         &mut self,
         element: &MgdSam2Matte,
-        Matte { job, times }: Matte<FrameJob>,
+        Matte { job, times, memory }: Matte<FrameJob>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let pts = job.pts().display();
         gst::debug!(
             CAT,
             imp = element,
-            "pushing {pts} after {:?}: {times:?}",
+            "pushing {pts} after {:?}: {times:?}, {memory:?}",
             stats::total(&times)
         );
         let (mut buffer, permit) = job.into_matte();
         if std::mem::take(&mut self.is_discont) {
             buffer.make_mut().set_flags(gst::BufferFlags::DISCONT);
         }
-        element.record(&times);
+        element.record(&times, memory);
         let flow = element.srcpad.push(buffer);
         drop(permit);
         flow
