@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::session::{
-    BankOptions, FrameIndex, MaskSelection, Point, PointKind, Prompt, SessionError, Tracker,
-    TrackerEngines, TrackerOptions,
+    BankOptions, Coverage, FrameIndex, MaskSelection, Point, PointKind, Prompt, SessionError,
+    Tracker, TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::tracker::{
     TrackerShape, decoder, encoder, memory_attention, memory_encoder, prompt_decoder,
@@ -162,6 +162,10 @@ fn picture(frame: FrameIndex) -> Tensor {
 
 fn click() -> Prompt {
     Prompt::Points(vec![Point { x: 0.5, y: 0.25, kind: PointKind::Foreground }])
+}
+
+fn drawn(values: Vec<f32>) -> Prompt {
+    Prompt::Mask(Coverage { width: SHAPE.side, height: SHAPE.side, values })
 }
 
 /// Prompts first, then every other frame up to `last`, from the first or from frame 39.
@@ -374,10 +378,10 @@ fn an_unstable_single_mask_gives_way_and_keeps_its_pointer() {
 fn a_given_mask_is_the_mask() {
     let mut studio = Studio::new(TrackerOptions::default());
     let given: Vec<f32> = (0..1024).map(|i| f32::from(u8::from(i < 100))).collect();
-    let mask = studio.tracker.prompt(0, &picture(0), &Prompt::Mask(given)).unwrap();
+    let mask = studio.tracker.prompt(0, &picture(0), &drawn(given)).unwrap();
     assert_eq!((mask.logits[99], mask.logits[100], mask.object_score_logit), (10.0, -10.0, 10.0));
     assert_eq!(studio.seen("prompt_decoder.has_mask"), [1.0]);
-    let empty = Prompt::Mask(vec![0.0; 1024]);
+    let empty = drawn(vec![0.0; 1024]);
     let mask = studio.tracker.prompt(0, &picture(0), &empty).unwrap();
     assert!(mask.object_score_logit == -10.0 && mask.obj_ptr[0] == NO_OBJECT);
     assert_eq!(studio.seen("memory_encoder.is_absent"), [1.0]);
@@ -420,8 +424,8 @@ fn a_prompt_that_is_none_is_an_error_and_leaves_the_memory_alone() {
             "prompt: points: expected 1 to 3, found 4",
         ),
         (Prompt::Points(vec![point]), "prompt: coordinates: expected finite numbers, found NaN, 0"),
-        (Prompt::Mask(vec![0.0; 9]), "prompt: mask: expected 1024 pixels, found 9"),
-        (Prompt::Mask(vec![1.5; 1024]), "prompt: mask: expected values of 0 to 1, found 1.5"),
+        (drawn(vec![0.0; 9]), "prompt: mask: expected values for 32 x 32 pixels, found 9"),
+        (drawn(vec![1.5; 1024]), "prompt: mask: expected values of 0 to 1, found 1.5"),
     ];
     for (prompt, message) in prompts {
         let error = studio.tracker.prompt(0, &picture(0), &prompt).map(drop).unwrap_err();

@@ -106,7 +106,9 @@ pub struct MatteArgs {
 
 /// Which object, and how it is followed.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The object (x and y from 0 to 1; none of these: whatever is in the foreground)")]
+#[command(
+    next_help_heading = "The object (x and y from 0 to 1; none of these: whatever is in the foreground)"
+)]
 pub struct ObjectArgs {
     /// A point on the object, or with `,-` beside it; may be given again
     #[arg(long, value_name = "X,Y[,-]", allow_hyphen_values = true)]
@@ -161,8 +163,11 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
-    /// Random weights: true speed, meaningless matte
-    #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
+    /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
+    #[arg(long, value_name = "CKPT")]
+    pub sam2: Option<PathBuf>,
+    /// Random weights where no checkpoint is given: true speed, meaningless matte
+    #[arg(long, value_name = "SEED")]
     pub random_weights: Option<u64>,
     /// What runs the engine
     #[arg(long, value_enum, default_value_t)]

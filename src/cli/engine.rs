@@ -4,7 +4,7 @@ use super::args::EngineCommand;
 use super::job;
 use super::progress::Bars;
 use anyhow::Context;
-use gstmgdsam2::engines::{self, Opened, Progress, Recipe, Request};
+use gstmgdsam2::engines::{self, BuiltGraph, Opened, Progress, Recipe, Request};
 use gstmgdsam2::signature::{self, Precision};
 use indicatif::ProgressBar;
 
@@ -26,9 +26,11 @@ fn build(request: &Request, bars: &Bars) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let built = built.with_context(|| format!("cannot build `{}`", request.model))?;
     warn(&built.warnings);
-    let how = if built.reused { "was there already" } else { "built" };
-    let place = built.entry.map_or("nowhere".into(), |entry| entry.path.display().to_string());
-    bars.say(&format!("{} in {}: {how}, in {place}", request.model, name(built.precision)));
+    for BuiltGraph { graph, entry, reused, precision } in built.graphs {
+        let how = if reused { "was there already" } else { "built" };
+        let place = entry.map_or("nowhere".into(), |entry| entry.path.display().to_string());
+        bars.say(&format!("{}: {graph} in {}: {how}, in {place}", request.model, name(precision)));
+    }
     Ok(())
 }
 

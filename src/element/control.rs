@@ -34,7 +34,8 @@ fn prompt() -> Signal {
         .flags(glib::SignalFlags::ACTION)
         .class_handler(|args| {
             let element = args[0].get::<MgdSam2Matte>().expect("signals are emitted on us");
-            let text = |i: usize| args[i].get::<Option<String>>().ok().flatten().unwrap_or_default();
+            let text =
+                |i: usize| args[i].get::<Option<String>>().ok().flatten().unwrap_or_default();
             let prompt = prompts::read(&text(1), &text(2));
             let time = args[3].get::<Option<gst::ClockTime>>().ok().flatten();
             Some(element.imp().ask(time, prompt).to_value())
@@ -53,6 +54,15 @@ impl imp::MgdSam2Matte {
             Err(error) => self.ask(None, Err(error)),
         };
         true
+    }
+
+    /// The properties say another object: from the next frame on, if the element plays.
+    pub(super) fn prompt_changed(&self) {
+        let prompt = lock(&self.settings).prompt();
+        let plays = lock(&self.state).is_some();
+        if plays && !matches!(prompt, Ok(None)) {
+            self.ask(None, prompt);
+        }
     }
 
     /// Keeps a prompt for its frame. What is none is a warning on the bus, for a slip of the mouse

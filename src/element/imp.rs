@@ -42,6 +42,9 @@ pub struct MgdSam2Matte {
     #[property(name = "weights", nick = "Weights", get, set, type = String, member = weights,
         default = Some(""), mutable_ready,
         blurb = "Empty for the recipe's own, a checkpoint's path, or random:SEED")]
+    #[property(name = "tracker-weights", nick = "Tracker's weights", get, set, type = String,
+        member = tracker_weights, default = Some(""), mutable_ready,
+        blurb = "A SAM2.1 checkpoint for a model whose tracker has its own encoder; else as weights")]
     #[property(name = "backend", nick = "Backend", get, set, type = Backend, member = backend,
         mutable_ready, blurb = "What runs the engines", builder(Backend::Auto))]
     #[property(name = "precision", nick = "Precision", get, set, type = Arithmetic,
@@ -64,7 +67,7 @@ pub struct MgdSam2Matte {
         blurb = "What frames take over from those before", builder(Propagate::Memory))]
     #[property(name = "prompt", nick = "Prompt", get, set, type = String, member = prompt,
         default = Some(""), mutable_playing,
-        blurb = "Which object, on the first frame: point=X,Y on it, point=X,Y,- beside it, \
+        blurb = "Which object, on the first frame or, while playing, the next: point=X,Y on it, point=X,Y,- beside it, \
         box=X0,Y0,X1,Y1 around it, several with spaces between; 0,0 is the top left corner, 1,1 \
         the bottom right. Empty for whatever is in the foreground")]
     #[property(name = "prompt-mask", nick = "Prompt mask", get, set, type = String,
@@ -188,6 +191,9 @@ impl ObjectImpl for MgdSam2Matte {
 
     fn set_property(&self, id: usize, value: &glib::Value, property: &glib::ParamSpec) {
         self.derived_set_property(id, value, property);
+        if ["prompt", "prompt-mask"].contains(&property.name()) {
+            self.prompt_changed();
+        }
     }
 
     fn property(&self, id: usize, property: &glib::ParamSpec) -> glib::Value {
@@ -335,7 +341,7 @@ impl MgdSam2Matte {
         })
     }
 
-    fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
+    pub(super) fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
         let state = lock(&self.state);
         state.as_ref().map(|state| state.stream.clone()).ok_or(gst::FlowError::Flushing)
     }

@@ -45,7 +45,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn file(colour: png::ColorType, palette: Option<&[u8]>, samples: &[u8]) -> tempfile::NamedTempFile {
+    fn file(
+        colour: png::ColorType,
+        palette: Option<&[u8]>,
+        samples: &[u8],
+    ) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut encoder = png::Encoder::new(file.reopen().unwrap(), 2, 1);
         encoder.set_color(colour);

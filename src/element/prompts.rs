@@ -54,7 +54,8 @@ pub fn from_structure(
     structure: &gst::StructureRef,
 ) -> Result<(Option<gst::ClockTime>, Prompt), gst::ErrorMessage> {
     let text = |field| structure.get_optional::<String>(field).map_err(|e| wrong(e.to_string()));
-    let (points, mask) = (text("prompt")?.unwrap_or_default(), text("prompt-mask")?.unwrap_or_default());
+    let (points, mask) =
+        (text("prompt")?.unwrap_or_default(), text("prompt-mask")?.unwrap_or_default());
     let prompt = read(&points, &mask)?
         .ok_or_else(|| wrong(format!("expected `prompt` or `prompt-mask`, found {structure}")))?;
     let time = structure.get_optional::<u64>("running-time").map_err(|e| wrong(e.to_string()))?;

@@ -1,6 +1,6 @@
 //! What a user sets, and what it means to the modules below.
 use super::prompts;
-use crate::engines::{BackendChoice, Precision, Request, Weights};
+use crate::engines::{BackendChoice, Precision, Request, WeightSource, Weights};
 use crate::frame::composite::Output;
 use crate::frame::refine;
 use crate::matter::{Options, Prompt, Propagation};
@@ -59,7 +59,10 @@ pub enum Refine {
 pub enum Propagate {
     /// The tracker says which object.
     #[default]
-    #[enum_value(name = "The object is remembered and followed, where the model has a tracker", nick = "memory")]
+    #[enum_value(
+        name = "The object is remembered and followed, where the model has a tracker",
+        nick = "memory"
+    )]
     Memory,
     /// Each frame by itself.
     #[enum_value(name = "Every frame by itself", nick = "off")]
@@ -71,6 +74,7 @@ pub enum Propagate {
 pub struct Settings {
     pub model: String,
     pub weights: String,
+    pub tracker_weights: String,
     pub backend: Backend,
     pub precision: Arithmetic,
     pub threads: u32,
@@ -95,6 +99,7 @@ impl Default for Settings {
         Self {
             model: "nano".into(),
             weights: String::new(),
+            tracker_weights: String::new(),
             backend: Backend::Auto,
             precision: Arithmetic::Auto,
             threads: 0,
@@ -120,7 +125,7 @@ impl Settings {
     pub fn request(&self) -> Result<Request, gst::ErrorMessage> {
         Ok(Request {
             model: self.model.clone(),
-            weights: weights(&self.weights)?,
+            weights: self.weights()?,
             backend: match self.backend {
                 Backend::Auto => BackendChoice::Auto,
                 Backend::OpenVino => BackendChoice::OpenVino,
@@ -136,10 +141,19 @@ impl Settings {
         })
     }
 
+    fn weights(&self) -> Result<Weights, gst::ErrorMessage> {
+        let mgd = weights("weights", &self.weights)?;
+        let sam2 = match (weights("tracker-weights", &self.tracker_weights)?, &mgd) {
+            (WeightSource::Recipe, WeightSource::Random(seed)) => WeightSource::Random(*seed),
+            (sam2, _) => sam2,
+        };
+        Ok(Weights { mgd, sam2 })
+    }
+
     /// Whether one engine serves both.
     pub fn same_engine(&self, other: &Self) -> bool {
-        (&self.model, &self.weights, &self.cache_dir)
-            == (&other.model, &other.weights, &other.cache_dir)
+        (&self.model, &self.cache_dir) == (&other.model, &other.cache_dir)
+            && (&self.weights, &self.tracker_weights) == (&other.weights, &other.tracker_weights)
             && (self.backend, self.precision, self.threads)
                 == (other.backend, other.precision, other.threads)
     }
@@ -177,16 +191,16 @@ impl Settings {
 }
 
 /// Empty is the recipe's, `random:SEED` is drawn, all else is a path.
-fn weights(text: &str) -> Result<Weights, gst::ErrorMessage> {
+fn weights(property: &str, text: &str) -> Result<WeightSource, gst::ErrorMessage> {
     match (text, text.strip_prefix("random:")) {
-        ("", _) => Ok(Weights::Recipe),
-        (_, Some(seed)) => seed.parse().map(Weights::Random).map_err(|_| {
+        ("", _) => Ok(WeightSource::Recipe),
+        (_, Some(seed)) => seed.parse().map(WeightSource::Random).map_err(|_| {
             gst::error_msg!(
                 gst::ResourceError::Settings,
-                ("`weights`: expected a whole number after `random:`, found `{seed}`")
+                ("`{property}`: expected a whole number after `random:`, found `{seed}`")
             )
         }),
-        (path, None) => Ok(Weights::Checkpoint(path.into())),
+        (path, None) => Ok(WeightSource::Checkpoint(path.into())),
     }
 }
 

@@ -10,11 +10,11 @@ pub mod recipe;
 pub mod weights;
 
 pub use recipe::Recipe;
-pub use weights::Weights;
+pub use weights::{WeightSource, Weights};
 
 use self::cache::Cache;
 use self::entry::Entry;
-use self::open::Plan;
+use self::open::{Found, Plan};
 use crate::backend::BackendError;
 use crate::checkpoint::CheckpointError;
 use crate::onnx::GraphError;
@@ -65,8 +65,12 @@ pub struct Opened {
     pub session: Session,
     /// The recipe's name.
     pub model: String,
-    /// What the weights are: a file's path, or `random weights, seed 0`.
+    /// What the weights are: a file's path, or `random weights, seed 0`; the detail path's if
+    /// there is one, else the tracker's.
     pub weights: String,
+    /// The tracker; `None` where the recipe has none or its checkpoint was not given: then
+    /// propagation and prompts do nothing.
+    pub tracker: Option<TrackerFacts>,
     /// `openvino 2026.4.1 (CPU)`, for statistics and logs.
     pub backend: String,
     /// What the engine computes in.
@@ -75,17 +79,37 @@ pub struct Opened {
     pub warnings: Vec<String>,
 }
 
-/// An engine in the cache.
+/// What a tracker turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackerFacts {
+    /// As [`Opened::weights`].
+    pub weights: String,
+    /// What its engines compute in.
+    pub precision: Precision,
+    /// The most frames that a frame can look at.
+    pub memory_frames: u32,
+}
+
+/// A recipe's engines in the cache.
 #[derive(Debug)]
 pub struct Built {
+    /// In the order of building.
+    pub graphs: Vec<BuiltGraph>,
+    /// As in [`Opened`].
+    pub warnings: Vec<String>,
+}
+
+/// One engine in the cache.
+#[derive(Debug)]
+pub struct BuiltGraph {
+    /// The graph's name: `image`, `memory_attention`, ...
+    pub graph: String,
     /// Where it is; none if it could not be kept, which `warnings` then says why.
     pub entry: Option<Entry>,
     /// It was there before.
     pub reused: bool,
     /// What the engine computes in.
     pub precision: Precision,
-    /// As in [`Opened`].
-    pub warnings: Vec<String>,
 }
 
 /// Builds or finds in the cache the engines of `request`, and opens them.
@@ -98,6 +122,7 @@ pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Ope
     Ok(Opened {
         precision: found.engine.precision(),
         weights: plan.checkpoint.source(),
+        tracker: None,
         backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
         session: Session::new(Box::new(found.engine))?,
         model: plan.recipe.name,
@@ -111,7 +136,9 @@ pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Bu
     let found = plan.open(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
     let precision = found.engine.precision();
-    Ok(Built { entry: found.entry, reused: found.reused, precision, warnings: plan.warnings })
+    let Found { entry, reused, .. } = found;
+    let graphs = vec![BuiltGraph { graph: "image".into(), entry, reused, precision }];
+    Ok(Built { graphs, warnings: plan.warnings })
 }
 
 /// Every entry of the cache in `folder`, or the user's: for lists. Engines are not read, see

@@ -32,7 +32,7 @@ impl Plan {
     pub(super) fn new(request: &Request) -> Result<Self, EngineError> {
         let recipe = Recipe::find(&request.model)?;
         let mut warnings = Vec::new();
-        let checkpoint = request.weights.open(&recipe, &mut warnings)?;
+        let checkpoint = request.weights.mgd.open(&recipe, &mut warnings)?;
         let cpu = Cpu::detect()?;
         let precision = choose_precision(request.precision, &recipe, &cpu, &mut warnings);
         let signature = image(recipe.model.inp_size);

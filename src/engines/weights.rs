@@ -10,18 +10,36 @@ const NANO: Option<&[u8]> = Some(include_bytes!("../../engines/nano/weights.safe
 #[cfg(not(nano_weights))]
 const NANO: Option<&[u8]> = None;
 
-/// Where a model's weights come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Weights {
-    /// What the recipe names: shipped weights or, until they are made, (loudly) random ones.
-    Recipe,
-    /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.
-    Random(u64),
-    /// An official MGD-SAM2 checkpoint, or one with its keys.
-    Checkpoint(PathBuf),
+/// The weights of a recipe's parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Weights {
+    /// The detail path's: an official MGD-SAM2 checkpoint, or one with its keys; also a tracker's
+    /// that shares its encoder.
+    pub mgd: WeightSource,
+    /// The tracker's: an official SAM2.1 checkpoint, or one with its keys.
+    pub sam2: WeightSource,
 }
 
 impl Weights {
+    /// All of it drawn from `seed`.
+    pub fn random(seed: u64) -> Self {
+        Self { mgd: WeightSource::Random(seed), sam2: WeightSource::Random(seed) }
+    }
+}
+
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WeightSource {
+    /// What the recipe names: shipped weights or, until they are made, (loudly) random ones.
+    #[default]
+    Recipe,
+    /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.
+    Random(u64),
+    /// A file.
+    Checkpoint(PathBuf),
+}
+
+impl WeightSource {
     /// The checkpoint for `recipe`. What a user must know about it is added to `warnings`.
     pub(super) fn open(
         &self,

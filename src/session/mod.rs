@@ -1,12 +1,17 @@
 //! Which engine runs when.
+pub mod coverage;
 mod mask_selection;
 pub mod memory_bank;
 pub mod prompt;
+mod prompt_text;
+mod propagation;
 pub mod tracker;
 
+pub use coverage::Coverage;
 pub use mask_selection::MaskSelection;
 pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use prompt::{Point, PointKind, Prompt};
+pub use propagation::{Frame, MemoryState, Propagation};
 pub use tracker::{TrackedMask, Tracker, TrackerEngines, TrackerOptions};
 
 use crate::backend::{BackendError, Engine, Tensor};
@@ -56,7 +61,11 @@ impl Exchange {
 /// The engines of one recipe, and what they remember of a clip.
 pub struct Session {
     image: Box<dyn Engine>,
+    listener: Option<Listener>,
 }
+
+/// Sees each inferred frame's logits (1, 1, side, side), as the matte is made of them.
+pub type Listener = Box<dyn FnMut(&Tensor) + Send>;
 
 impl Session {
     /// A session on an engine of [`signature::image`]; any other signature is an error.
@@ -68,12 +77,7 @@ impl Session {
             let (expected, found) = (Box::new(expected), Box::new(found));
             return Err(SessionError::Signature { expected, found });
         }
-        Ok(Self { image })
-    }
-
-    /// The engine, to be wrapped in another.
-    pub fn into_engine(self) -> Box<dyn Engine> {
-        self.image
+        Ok(Self { image, listener: None })
     }
 
     /// The side of the square picture that [`step`](Self::step) takes, in pixels: `2S`.
@@ -81,12 +85,26 @@ impl Session {
         self.image.signature().inputs[0].shape[1]
     }
 
-    /// One frame: `image` (1, side, side, 3) RGB in, `logits` (1, 1, side, side) out.
-    pub fn step(&mut self, image: &Tensor, logits: &mut Tensor) -> Result<(), SessionError> {
-        Ok(self.image.run(&[image], std::slice::from_mut(logits))?)
+    /// From now on `listener` sees the logits of each frame.
+    pub fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
     }
 
-    /// Forgets the clip. Without a tracker there is nothing to forget.
+    /// One frame: `exchange.image` (1, side, side, 3) RGB in, `exchange.logits`
+    /// (1, 1, side, side) out. No state if the recipe has no tracker, or propagation is off.
+    pub fn step(
+        &mut self,
+        _frame: &Frame,
+        exchange: &mut Exchange,
+    ) -> Result<Option<MemoryState>, SessionError> {
+        self.image.run(&[&exchange.image], std::slice::from_mut(&mut exchange.logits))?;
+        if let Some(listener) = &mut self.listener {
+            listener(&exchange.logits);
+        }
+        Ok(None)
+    }
+
+    /// Forgets the clip.
     pub fn reset(&mut self) {}
 }
 

@@ -33,7 +33,8 @@ fn point(text: &str) -> Result<Point, SessionError> {
         Some(at) => (at, PointKind::Background),
         None => (text.strip_suffix(",+").unwrap_or(text), PointKind::Foreground),
     };
-    let [x, y] = numbers(at).ok_or_else(|| odd("point", "X,Y in 0 to 1, then ,- or nothing", text))?;
+    let [x, y] =
+        numbers(at).ok_or_else(|| odd("point", "X,Y in 0 to 1, then ,- or nothing", text))?;
     Ok(Point { x, y, kind })
 }
 

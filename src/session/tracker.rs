@@ -165,8 +165,8 @@ impl Tracker {
         };
         let mut prompted = mem::take(&mut self.prompted);
         self.take(&prompted, choice);
-        if let Prompt::Mask(mask) = prompt {
-            self.take_given(mask, &prompted);
+        if matches!(prompt, Prompt::Mask(_)) {
+            self.take_given(&prompted);
         }
         mem::swap(&mut self.prompted, &mut prompted);
         self.encode_memory(matches!(prompt, Prompt::Points(_)))?;
@@ -246,7 +246,8 @@ impl Tracker {
     }
 
     /// Makes a given mask this frame's; only the pointer is the decoder's.
-    fn take_given(&mut self, mask: &[f32], prompted: &[Tensor]) {
+    fn take_given(&mut self, prompted: &[Tensor]) {
+        let mask = floats(&self.prompt.inputs[3]);
         for (to, from) in self.mask.logits.iter_mut().zip(mask) {
             *to = from * 2.0 * MASK_LOGIT - MASK_LOGIT;
         }

@@ -6,8 +6,8 @@ use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{Outputs, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
-    BankOptions, FrameIndex, Point, PointKind, Prompt, TrackedMask, Tracker, TrackerEngines,
-    TrackerOptions,
+    BankOptions, Coverage, FrameIndex, Point, PointKind, Prompt, TrackedMask, Tracker,
+    TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::{ElementType, Precision, Signature};
 use serde_json::json;
@@ -191,7 +191,7 @@ fn prompt(f: &Fixture, c: &mut Comparison, prefix: &str, side: usize) -> Option<
         Some(values.clone())
     };
     if let Some(mask) = given("mask_input") {
-        return Some(Prompt::Mask(mask));
+        return Some(Prompt::Mask(Coverage { width: side, height: side, values: mask }));
     }
     let (coordinates, labels) = (given("point_coords")?, given("point_labels")?);
     // The official code takes pixels and looks at their centres.
