@@ -32,6 +32,7 @@ fn config() -> Sam2Config {
         conditioning_frames: 2,
         max_obj_ptrs: 4,
         points: 4,
+        key_prefix: String::new(),
     }
 }
 

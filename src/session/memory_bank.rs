@@ -16,6 +16,18 @@ pub(super) const MASKED: f32 = -1e4;
 /// Prompted frames that wait for tracking to come by, at most.
 const MOST_PROMPTED: usize = 64;
 
+/// Which frames are remembered and looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemorySelection {
+    /// As SAM2: the last frames, whatever was found in them.
+    #[default]
+    Sam2,
+    /// The last frames in which the object was found well, and one in which it was told apart
+    /// from something like it.
+    Gated,
+}
+
 /// SAM2's options of what is looked at; the defaults are SAM2.1's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BankOptions {
@@ -28,6 +40,8 @@ pub struct BankOptions {
     pub signed_distances: bool,
     /// Frames are tracked from the last to the first.
     pub reverse: bool,
+    /// Ours: which frames count at all.
+    pub selection: MemorySelection,
     /// The clip's length where it is known: clips shorter than the pointers that fit have a
     /// shorter unit of distance.
     pub clip_frames: Option<usize>,
@@ -40,6 +54,7 @@ impl Default for BankOptions {
             only_past_pointers: true,
             signed_distances: true,
             reverse: false,
+            selection: MemorySelection::Sam2,
             clip_frames: None,
         }
     }

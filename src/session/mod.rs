@@ -17,7 +17,7 @@ pub use coverage::Coverage;
 pub use error::SessionError;
 pub use exchange::Exchange;
 pub use mask_selection::MaskSelection;
-pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
+pub use memory_bank::{BankOptions, FrameIndex, MemoryBank, MemorySelection};
 pub use prompt::{Point, PointKind, Prompt};
 pub use propagation::{Frame, MemoryState, Propagation};
 pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions};

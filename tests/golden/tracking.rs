@@ -167,6 +167,7 @@ fn session(f: &Fixture, config: &Sam2Config, seen: &Seen) -> Result<Session, Str
         signed_distances: flag("use_signed_tpos_enc_to_obj_ptrs", true),
         reverse: f.flag("reverse"),
         clip_frames: Some(f.size("frames")),
+        ..BankOptions::default()
     };
     let binarize_prompted = flag("binarize_mask_from_pts_for_mem_enc", false);
     let options = TrackerOptions { bank, binarize_prompted, ..TrackerOptions::default() };
