@@ -176,7 +176,7 @@ fn every_damage_is_found() {
     let mut flipped = payload.clone();
     flipped[payload.len() / 2] ^= 1;
     let later =
-        String::from_utf8(manifest.clone()).unwrap().replace("\"format\": 1", "\"format\": 2");
+        String::from_utf8(manifest.clone()).unwrap().replace("\"format\": 2", "\"format\": 3");
     let damages: [(&str, &[u8]); 7] = [
         ("engine.bin", &flipped),
         ("engine.bin", &payload[..payload.len() - 1]),

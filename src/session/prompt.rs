@@ -1,7 +1,8 @@
 //! Prompts: points, boxes and masks, as the prompt decoder takes them.
 use super::SessionError;
 use super::coverage::Coverage;
-use super::memory_bank::{MASKED, values};
+use super::memory_bank::MASKED;
+use super::values;
 use crate::backend::Tensor;
 use crate::signature;
 use crate::signature::tracker::{POINT_KINDS, TrackerShape};
@@ -21,6 +22,36 @@ impl Prompt {
         let first = Point { x: x0, y: y0, kind: PointKind::BoxFirst };
         let second = Point { x: x1, y: y1, kind: PointKind::BoxSecond };
         Self::Points(vec![first, second])
+    }
+
+    /// What several prompts of one frame say together: of points and masks what came last, of
+    /// boxes the last, and all points, or the latest if there are more than `most_points`.
+    /// Corners come first, as SAM2's video predictor has them.
+    pub(super) fn joined(
+        prompts: &[Self],
+        most_points: usize,
+    ) -> Result<Option<Self>, SessionError> {
+        prompts.iter().try_for_each(Self::check)?;
+        let last_mask = prompts.iter().rposition(|prompt| matches!(prompt, Self::Mask(_)));
+        let after = &prompts[last_mask.map_or(0, |at| at + 1)..];
+        if after.is_empty() {
+            return Ok(last_mask.map(|at| prompts[at].clone()));
+        }
+        let points = after.iter().filter_map(|prompt| match prompt {
+            Self::Points(points) => Some(points.as_slice()),
+            Self::Mask(_) => None,
+        });
+        let is_corner = |p: &Point| matches!(p.kind, PointKind::BoxFirst | PointKind::BoxSecond);
+        let (corners, mut clicks): (Vec<Point>, Vec<Point>) =
+            points.flatten().copied().partition(is_corner);
+        let mut joined = corners[corners.len().saturating_sub(2)..].to_vec();
+        let left = most_points.saturating_sub(joined.len());
+        if clicks.len() > left {
+            tracing::warn!(most_points, "more points than the model takes: the latest count");
+            clicks.drain(..clicks.len() - left);
+        }
+        joined.extend(clicks);
+        Ok(Some(Self::Points(joined)))
     }
 
     /// An error unless there are points, all numbers are finite, and a mask covers its pixels
