@@ -65,6 +65,15 @@ impl imp::MgdSam2Matte {
         }
     }
 
+    /// Tells the user why alpha is zero everywhere.
+    pub(super) fn ask_for_prompt(&self) {
+        gst::element_imp_warning!(
+            self,
+            gst::ResourceError::Settings,
+            ("this model mattes what a `prompt` or `prompt-mask` shows it, and there was none yet")
+        );
+    }
+
     /// Keeps a prompt for its frame. What is none is a warning on the bus, for a slip of the mouse
     /// shall not end a live stream.
     fn ask(

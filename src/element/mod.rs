@@ -6,6 +6,13 @@
 //!     ! filesink location=matte.mkv
 //! ```
 //!
+//! # Which object
+//! The properties `prompt` and `prompt-mask` speak of the first frame and, set while playing, of
+//! the next. The action signals `prompt(prompt, prompt-mask, running-time)` and `reset()` and the
+//! event `mgdsam2/prompt`, custom downstream or upstream, with the fields `prompt` or
+//! `prompt-mask` and `running-time` (guint64, nanoseconds), speak of the frame that is shown then;
+//! where that has come in already, as when somebody clicks on a live picture, of the next.
+//!
 //! # Threads
 //! 1. The upstream thread maps a frame, takes a permit (`max-frames-in-flight`) and puts the frame
 //!    or serialized event into one bounded channel; for new caps it waits until all is drained.
