@@ -65,8 +65,11 @@ impl imp::MgdSam2Matte {
         }
     }
 
-    /// Tells the user why alpha is zero everywhere.
+    /// Tells the user why alpha is zero everywhere, unless a prompt is on its way.
     pub(super) fn ask_for_prompt(&self) {
+        if !lock(&self.prompts).is_empty() {
+            return;
+        }
         gst::element_imp_warning!(
             self,
             gst::ResourceError::Settings,

@@ -42,6 +42,11 @@ impl Prompts {
         self.0.extract_if(.., |(time, _)| is_due(*time)).map(|(_, prompt)| prompt).collect()
     }
 
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         self.0.clear();

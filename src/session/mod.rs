@@ -26,6 +26,7 @@ pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions
 use self::detail::{Detail, holds_object};
 use self::encoder::Encoder;
 use self::follower::{Follower, Task, Use};
+use self::tracker::NO_OBJECT;
 use crate::backend::{Engine, Tensor};
 use crate::signature::detail::DetailShape;
 use std::{panic, thread};
@@ -173,7 +174,7 @@ fn propagate(
     let Some(detail) = detail else {
         match has_looked {
             true => follower.finish(Some(Use::Matte), logits),
-            false => follower.ask_for_prompt(logits),
+            false => values(logits).fill(NO_OBJECT),
         }
         return Ok(MemoryState { needs_prompt: !has_looked, ..follower.state(has_looked) });
     };
