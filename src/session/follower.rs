@@ -14,6 +14,8 @@ pub(super) struct Follower {
     cuts: SceneCut,
     gate: Gate,
     absent_since: Option<Duration>,
+    /// Nobody has chosen the object: it was the first foreground.
+    is_detected: bool,
     scene_cuts: u64,
     redetections: u64,
 }
@@ -47,6 +49,7 @@ impl Follower {
             cuts: SceneCut::default(),
             gate: Gate::default(),
             absent_since: None,
+            is_detected: false,
             scene_cuts: 0,
             redetections: 0,
         }
@@ -66,6 +69,7 @@ impl Follower {
     pub(super) fn forget(&mut self) {
         self.tracker.reset();
         self.absent_since = None;
+        self.is_detected = false;
     }
 
     /// What `frame` asks, its picture being `image`. After a cut nothing is remembered; but if
@@ -100,7 +104,8 @@ impl Follower {
         })
     }
 
-    /// Does what the frame asks, by the `features` of its picture.
+    /// Does what the frame asks, by the `features` of its picture. A prompt corrects what was
+    /// prompted before, and takes the place of what was only detected.
     pub(super) fn follow(
         &mut self,
         task: &Task,
@@ -113,6 +118,10 @@ impl Follower {
             Task::Wait => return Ok(()),
         };
         match found {
+            Ok(_) if matches!(task, Task::Learn(_)) && self.is_detected => {
+                self.tracker.bank_mut().forget_all_but(frame.index);
+                self.is_detected = false;
+            }
             Ok(_) => {}
             Err(error @ SessionError::NotFinite { .. }) => tracing::warn!("{error}"),
             Err(error) => return Err(error),
@@ -145,7 +154,9 @@ impl Follower {
         let side = logits.len().isqrt();
         let values = logits.iter().map(|v| f32::from(u8::from(*v > 0.0))).collect();
         let mask = Prompt::Mask(Coverage { width: side, height: side, values });
-        self.follow(&Task::Learn(mask), frame, features)
+        self.follow(&Task::Learn(mask), frame, features)?;
+        self.is_detected = true;
+        Ok(())
     }
 
     /// The object's mask before the sigmoid, (S / 4, S / 4).

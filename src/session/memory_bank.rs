@@ -121,6 +121,12 @@ impl MemoryBank {
         self.tracked.clear();
     }
 
+    /// Forgets all frames but `frame`.
+    pub fn forget_all_but(&mut self, frame: FrameIndex) {
+        self.conditioning.retain(|memory| memory.frame == frame);
+        self.tracked.retain(|memory| memory.frame == frame);
+    }
+
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
         self.conditioning.is_empty()
