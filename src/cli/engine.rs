@@ -81,6 +81,6 @@ fn warn(warnings: &[String]) {
 }
 
 /// What `--precision` calls it.
-fn name(precision: Precision) -> String {
+pub fn name(precision: Precision) -> String {
     format!("{precision:?}").to_lowercase()
 }

@@ -25,6 +25,8 @@ pub struct MatteJob {
     pub dump: Option<PathBuf>,
     /// The element's properties that say which engine.
     pub properties: Vec<(&'static str, String)>,
+    /// Where unfinished output lies; beside the output if nowhere else.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Where frames come from.
@@ -67,6 +69,8 @@ pub enum Content {
     Cutout,
     /// The matte itself, grey.
     Alpha,
+    /// The matte itself, grey, in 16 bits.
+    Alpha16,
     /// The frame over 0xrrggbb.
     Over(u32),
 }
@@ -90,6 +94,7 @@ impl MatteJob {
             framerate: typed.framerate,
             dump: typed.dump.clone(),
             properties: properties(&typed.model)?,
+            scratch: None,
         })
     }
 }

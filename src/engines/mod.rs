@@ -114,6 +114,12 @@ pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Bu
     Ok(Built { entry: found.entry, reused: found.reused, precision, warnings: plan.warnings })
 }
 
+/// SHA-256 of all that makes the graph of `request`: our code, the model's dimensions, the
+/// precision, the weights. Two machines that print the same run the same model.
+pub fn fingerprint(request: &Request) -> Result<String, EngineError> {
+    Ok(entry::sha256(Plan::new(request)?.source()?.as_bytes()))
+}
+
 /// Every entry of the cache in `folder`, or the user's: for lists. Engines are not read, see
 /// [`Entry::verify`].
 pub fn list_cache(folder: Option<PathBuf>) -> Result<Vec<Entry>, EngineError> {

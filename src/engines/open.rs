@@ -165,7 +165,7 @@ impl Plan {
 
     /// What makes the graph what it is: our code, the model's dimensions, the arithmetic that
     /// weights are written in, the weights.
-    fn source(&self) -> Result<String, EngineError> {
+    pub(super) fn source(&self) -> Result<String, EngineError> {
         let weights = self.checkpoint.fingerprint()?;
         let (code, precision) = (env!("MGDSAM2_GRAPH_SOURCES"), self.options.precision);
         Ok(format!("{code} {:?} {precision:?} {weights}", self.recipe.model))
