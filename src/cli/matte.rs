@@ -91,7 +91,7 @@ fn description(job: &MatteJob) -> String {
     };
     let format = match (job.content, &job.sink) {
         (Content::Alpha, _) => "GRAY8",
-        (Content::Alpha16, _) => "GRAY16_BE",
+        (Content::Alpha16, _) => "GRAY16_LE",
         (_, Sink::Clip(..) | Sink::Nowhere) => "BGRA",
         (_, Sink::Folder(_) | Sink::Picture(_)) => "RGBA",
     };
@@ -107,6 +107,10 @@ fn description(job: &MatteJob) -> String {
              ! openh264enc bitrate=8000000 ! h264parse ! mp4mux ! filesink name=out"
         }
         Sink::Nowhere => "fakesink",
+        // PNG's 16 bits are big endian.
+        Sink::Folder(_) | Sink::Picture(_) if job.content == Content::Alpha16 => {
+            "videoconvert ! pngenc ! appsink name=out sync=false max-buffers=2"
+        }
         Sink::Folder(_) | Sink::Picture(_) => "pngenc ! appsink name=out sync=false max-buffers=2",
     };
     format!(
