@@ -109,7 +109,7 @@ fn description(job: &MatteJob) -> String {
         Sink::Nowhere => "fakesink",
         // PNG's 16 bits are big endian.
         Sink::Folder(_) | Sink::Picture(_) if job.content == Content::Alpha16 => {
-            "videoconvert ! pngenc ! appsink name=out sync=false max-buffers=2"
+            "videoconvert ! video/x-raw,format=GRAY16_BE ! pngenc ! appsink name=out sync=false max-buffers=2"
         }
         Sink::Folder(_) | Sink::Picture(_) => "pngenc ! appsink name=out sync=false max-buffers=2",
     };

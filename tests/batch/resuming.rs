@@ -10,7 +10,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const STILLS: [&str; 7] = ["batch", "--dataset", "stills", "--root", "data", "--out", "out"];
+/// On one thread, for OpenVINO's sums on several differ from run to run in their last bit.
+const STILLS: [&str; 9] =
+    ["batch", "--dataset", "stills", "--root", "data", "--out", "out", "--threads", "1"];
 
 fn stills(folder: &Path, count: usize) {
     (0..count).for_each(|i| picture(&folder.join(format!("data/p{i:03}.png")), i));
@@ -84,13 +86,15 @@ fn ctrl_c_and_sigterm_leave_whole_files_and_no_others() {
     for signal in ["-INT", "-TERM"] {
         let mut child = spawn(&STILLS, folder.path());
         let journal = out.join("journal.jsonl");
-        let lines = || fs::read(&journal).map_or(0, |b| b.split(|b| *b == b'\n').count());
+        let lines = || fs::read(&journal).map_or(0, |b| b.iter().filter(|b| **b == b'\n').count());
         let (before, deadline) = (lines(), Instant::now() + Duration::from_secs(60));
         while lines() < before + 3 && Instant::now() < deadline {
             sleep(Duration::from_millis(2));
         }
         let pid = child.id().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
+        );
         assert_eq!(child.wait().unwrap().code(), Some(2), "{signal}");
         let done = results(&out).len();
         assert!((3..60).contains(&done), "{done} items were done at {signal}");
@@ -109,7 +113,7 @@ fn killed_at_50_random_moments_the_result_is_that_of_an_undisturbed_run() {
     let data = folder.path().join("data");
     (0..4).for_each(|i| clip(&data.join(format!("clip{i}")), 2 + i));
     (0..8).for_each(|i| clip(&data.join(format!("short{i}")), 1));
-    let line = ["batch", "--root", "data", "--out", "out"];
+    let line = ["batch", "--root", "data", "--out", "out", "--threads", "1"];
     let started = Instant::now();
     ends(0, &line, folder.path());
     let undisturbed = started.elapsed();
@@ -118,7 +122,7 @@ fn killed_at_50_random_moments_the_result_is_that_of_an_undisturbed_run() {
     let mut dice = Pcg64Mcg::seed_from_u64(50);
     let (mut kills, mut resumed) = (0, false);
     while kills < 50 || resumed {
-        if !resumed {
+        if !resumed && out.exists() {
             fs::remove_dir_all(&out).unwrap();
         }
         let mut child = spawn(&line, folder.path());
@@ -143,9 +147,6 @@ fn killed_at_50_random_moments_the_result_is_that_of_an_undisturbed_run() {
             }
         }
         resumed = ended.is_none();
-        if resumed && !out.exists() {
-            fs::create_dir(&out).unwrap();
-        }
     }
 }
 
@@ -155,14 +156,15 @@ fn memory_does_not_grow_with_the_number_of_items() {
     let folder = TempDir::new().unwrap();
     let peak = |count: usize, out: &str| {
         stills(folder.path(), count);
-        let line = ["batch", "--dataset", "stills", "--root", "data", "--out", out];
+        let line = [&STILLS[..6], &[out]].concat();
         let mut child = spawn(&line, folder.path());
         let status = format!("/proc/{}/status", child.id());
         let mut peak = 0;
         while child.try_wait().unwrap().is_none() {
             let text = fs::read_to_string(&status).unwrap_or_default();
             let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+            let kilobytes =
+                line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
             peak = kilobytes.unwrap_or(0).max(peak);
             sleep(Duration::from_millis(2));
         }

@@ -20,8 +20,10 @@ fn items_of(journal: &Path) -> Vec<String> {
 fn merged_shards_are_byte_for_byte_what_one_machine_writes() {
     let folder = TempDir::new().unwrap();
     data(folder.path());
-    ends(0, &["batch", "--root", "data", "--out", "whole"], folder.path());
-    let line = ["batch", "--root", "data", "--out", "out"];
+    // On one thread, for OpenVINO's sums on several differ from run to run in their last bit.
+    let job = ["batch", "--root", "data", "--threads", "1", "--out"];
+    ends(0, &[&job[..], &["whole"]].concat(), folder.path());
+    let line = [&job[..], &["out"]].concat();
     for shard in ["2/3", "0/3"] {
         ends(0, &[&line[..], &["--shard", shard]].concat(), folder.path());
     }
