@@ -1,6 +1,8 @@
 //! What was typed. Nothing here is checked against the world: that is `job`'s part.
+use super::batch::BatchArgs;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ Examples:
   mgdsam2 matte frames/ -o alpha/ --alpha-only DAVIS layout: grey PNGs
   mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
   mgdsam2 matte clip.mp4 -o dog.mov --model sam2.1-small --point 0.4,0.6
+  mgdsam2 batch --dataset davis-s --root DAVIS-S --out results
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
   mgdsam2 bench --model nano
 
@@ -38,6 +41,8 @@ pub struct Args {
 pub enum Command {
     /// Matte a clip, a picture or a folder of frames
     Matte(MatteArgs),
+    /// Matte a data set, on one machine or in shards on many
+    Batch(BatchArgs),
     /// Build, list and describe engines
     #[command(subcommand)]
     Engine(EngineCommand),
@@ -181,7 +186,8 @@ pub struct WeightArgs {
 }
 
 /// What runs engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// The best that is here
     #[default]
@@ -191,7 +197,8 @@ pub enum Backend {
 }
 
 /// What an engine computes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// IEEE single
     F32,

@@ -28,6 +28,8 @@ pub struct MatteJob {
     pub object: Object,
     /// The element's properties that say which engine.
     pub properties: Vec<(&'static str, String)>,
+    /// Where unfinished output lies; beside the output if nowhere else.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Where frames come from.
@@ -70,6 +72,8 @@ pub enum Content {
     Cutout,
     /// The matte itself, grey.
     Alpha,
+    /// The matte itself, grey, in 16 bits.
+    Alpha16,
     /// The frame over 0xrrggbb.
     Over(u32),
 }
@@ -94,6 +98,7 @@ impl MatteJob {
             dump: typed.dump.clone(),
             object: Object::new(&typed.object)?,
             properties: properties(&typed.model)?,
+            scratch: None,
         })
     }
 }

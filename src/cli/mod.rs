@@ -3,6 +3,7 @@
 //! [`args`] is what was typed, [`job`] what will run; then one file a subcommand.
 //! GStreamer decodes and encodes; [`drive`] runs a pipeline to its end.
 pub mod args;
+mod batch;
 mod bench;
 mod drive;
 mod dump;
@@ -44,6 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let bars = progress::Bars::new(args.quiet);
     match args.command {
         Command::Matte(typed) => matte::run(&typed, &bars),
+        Command::Batch(typed) => batch::run(&typed, &bars),
         Command::Engine(typed) => engine::run(&typed, &bars),
         Command::Synth(typed) => synth::run(&typed, &bars),
         Command::Bench(typed) => bench::run(&typed, &bars),

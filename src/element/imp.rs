@@ -221,7 +221,7 @@ impl ElementImpl for MgdSam2Matte {
                 "MGD-SAM2 video matting",
                 "Filter/Effect/Video",
                 "Cuts the foreground out of video: writes its alpha channel (RGBA, BGRA, ARGB, ABGR, \
-                 A420, AYUV), the matte alone (GRAY8), or the frame over a plain background. \
+                 A420, AYUV), the matte alone (GRAY8, GRAY16_LE), or the frame over a plain background. \
                  decodebin ! videoconvert ! mgdsam2matte ! videoconvert ! video/x-raw,format=BGRA \
                  ! avenc_ffv1 ! matroskamux keeps the alpha in a file",
                 concat!("the developers of ", env!("CARGO_PKG_NAME")),
