@@ -1,4 +1,5 @@
 //! What was typed. Nothing here is checked against the world: that is `job`'s part.
+use super::score::args::ScoreArgs;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ Examples:
   mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
   mgdsam2 bench --model nano
+  mgdsam2 score --pred alpha/ --gt clip/gt --protocol davis
 
 Exit codes: 0 all was done, 1 nothing was, 2 some was and the rest is named.";
 
@@ -47,6 +49,8 @@ pub enum Command {
     Sheet(SheetArgs),
     /// Run a gst-launch-1.0 line with a progress bar and keep the element's statistics
     Watch(WatchArgs),
+    /// Score mattes or masks against their ground truth
+    Score(ScoreArgs),
     /// Print completions for a shell
     Completions {
         /// The shell to print for

@@ -16,6 +16,7 @@ mod matte;
 mod output;
 mod picture;
 mod progress;
+mod score;
 mod sheet;
 mod stats;
 mod synth;
@@ -48,6 +49,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Bench(typed) => bench::run(&typed, &bars),
         Command::Sheet(typed) => sheet::run(&typed),
         Command::Watch(typed) => watch::run(&typed, &bars),
+        Command::Score(typed) => score::run(&typed, &bars),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "mgdsam2", &mut std::io::stdout());
             Ok(Outcome::Complete)
