@@ -1,5 +1,7 @@
 //! What was typed. Nothing here is checked against the world: that is `job`'s part.
+use super::report::args::ReportArgs;
 use super::score::args::ScoreArgs;
+use super::study::args::StudyArgs;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -51,6 +53,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Score mattes or masks against their ground truth
     Score(ScoreArgs),
+    /// Make one page of scores, curves, worst frames and times
+    Report(ReportArgs),
+    /// Draw curves of quality and speed over spoiled or growing pictures
+    Study(StudyArgs),
     /// Print completions for a shell
     Completions {
         /// The shell to print for
@@ -119,6 +125,9 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
+    /// Leave blocks out, without retraining: shows how far the weights rely on them
+    #[arg(long, value_name = "BLOCK", value_enum, value_delimiter = ',')]
+    pub ablate: Vec<Ablate>,
     /// Random weights: true speed, meaningless matte
     #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
     pub random_weights: Option<u64>,
@@ -141,6 +150,21 @@ pub enum Backend {
     Auto,
     /// OpenVINO on the CPU
     Openvino,
+}
+
+/// A block of the model that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ablate {
+    /// Views exchange nothing in the encoder
+    Mpadapter,
+    /// Views exchange nothing in the mask decoder's coarsest features
+    Mcem,
+    /// ... nor in its finer ones
+    Hmim,
+    /// The mask decoder's own mask, enlarged
+    Drm,
+    /// All five views are cut from the half-size picture
+    MultiView,
 }
 
 /// What an engine computes in.

@@ -37,9 +37,10 @@ fn list() -> anyhow::Result<()> {
     for model in Recipe::list() {
         println!("{model:10} {}", Recipe::find(model)?.title);
         let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref().ok());
-        for built in manifests.filter(|manifest| manifest.model == model) {
+        for built in manifests.filter(|m| m.model.split('~').next() == Some(model)) {
             let (precision, megabytes) = (name(built.identity.precision), built.size / 1_000_000);
-            println!("{:10}   built: {precision}, {megabytes} MB, {}", "", built.weights);
+            let (model, weights) = (&built.model, &built.weights);
+            println!("{:10}   built: {model}, {precision}, {megabytes} MB, {weights}", "");
         }
     }
     let damaged = entries.iter().filter_map(|entry| Some((entry, entry.manifest.as_ref().err()?)));

@@ -100,7 +100,7 @@ pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Ope
         weights: plan.checkpoint.source(),
         backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
         session: Session::new(Box::new(found.engine))?,
-        model: plan.recipe.name,
+        model: plan.recipe.label(),
         warnings: plan.warnings,
     })
 }

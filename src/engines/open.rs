@@ -138,7 +138,7 @@ impl Plan {
         cache.remember_graph(source, &graph_sha256)?;
         let identity = self.identity(graph_sha256);
         let weights = self.checkpoint.source();
-        cache.store(lock, identity, &self.recipe.name, &weights, |path| engine.export(path))
+        cache.store(lock, identity, &self.recipe.label(), &weights, |path| engine.export(path))
     }
 
     fn without_cache(

@@ -1,5 +1,5 @@
 //! Recipes: a model's dimensions, what it is for, and how each backend may compute it.
-use crate::model::Config;
+use crate::model::{Ablation, Config};
 use crate::signature::Precision;
 use serde::Deserialize;
 use std::ops::Range;
@@ -65,8 +65,27 @@ impl Recipe {
         BUILT_IN.iter().map(|(name, _)| *name)
     }
 
-    /// The recipe called `name_or_path`, or else the file there.
+    /// The recipe called `name_or_path`, or else the file there. `~` and a block's name after it,
+    /// as in `nano~mcem~drm`, leave that block out: see [`Ablation`].
     pub fn find(name_or_path: &str) -> Result<Self, RecipeError> {
+        let ablated = name_or_path.rsplit_once('~').and_then(|(name, block)| {
+            Some((name, *Ablation::ALL.iter().find(|ablation| ablation.name() == block)?))
+        });
+        let Some((name, block)) = ablated else { return Self::whole(name_or_path) };
+        let mut recipe = Self::find(name)?;
+        recipe.model.ablate.push(block);
+        recipe.model.ablate.sort();
+        recipe.model.ablate.dedup();
+        Ok(recipe)
+    }
+
+    /// The name, and what is left out: `nano~mcem`.
+    pub fn label(&self) -> String {
+        let blocks = self.model.ablate.iter().map(|block| format!("~{}", block.name()));
+        self.name.clone() + &blocks.collect::<String>()
+    }
+
+    fn whole(name_or_path: &str) -> Result<Self, RecipeError> {
         if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, text);
         }

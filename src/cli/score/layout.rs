@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold mattes beside other things, such as frames.
-const MATTE_FOLDERS: [&str; 3] = ["gt", "alpha", "pha"];
+pub const MATTES: [&str; 3] = ["gt", "alpha", "pha"];
+/// Folders that hold frames beside other things, such as mattes.
+pub const FRAMES: [&str; 2] = ["im", "fgr"];
 const MOVIES: [&str; 5] = ["mkv", "mov", "mp4", "webm", "avi"];
 /// Folders in folders that are looked into.
 const DEEPEST: usize = 8;
@@ -34,7 +36,7 @@ pub struct Item {
 /// All items of `gt`, by name, with their predictions. `singly` makes each picture of a flat
 /// folder an item.
 pub fn pair(pred: &Path, gt: &Path, singly: bool) -> anyhow::Result<Vec<Item>> {
-    let (mut preds, mut gts) = (sources(pred)?, sources(gt)?);
+    let (mut preds, mut gts) = (sources(pred, &MATTES)?, sources(gt, &MATTES)?);
     if singly && let Some(Source::Pictures(pictures)) = gts.remove("") {
         gts.extend(one_by_one(pictures));
         if let Some(Source::Pictures(pictures)) = preds.remove("") {
@@ -67,10 +69,11 @@ fn one_by_one(pictures: BTreeMap<String, PathBuf>) -> impl Iterator<Item = (Stri
         .map(|(name, path)| (name.clone(), Source::Pictures(BTreeMap::from([(name, path)]))))
 }
 
-/// Everything below `root` that holds frames, by its path.
-pub fn sources(root: &Path) -> anyhow::Result<BTreeMap<String, Source>> {
+/// Everything below `root` that holds pictures, by its path; a folder called as one of `own` takes
+/// the name of the folder it lies in, and hides what lies beside it.
+pub fn sources(root: &Path, own: &[&str]) -> anyhow::Result<BTreeMap<String, Source>> {
     let mut found = BTreeMap::new();
-    walk(root, "", DEEPEST, &mut found)?;
+    walk(root, "", own, DEEPEST, &mut found)?;
     ensure!(!found.is_empty(), "{}: expected pictures or movies, found none", root.display());
     Ok(found)
 }
@@ -78,6 +81,7 @@ pub fn sources(root: &Path) -> anyhow::Result<BTreeMap<String, Source>> {
 fn walk(
     folder: &Path,
     name: &str,
+    own: &[&str],
     deeper: usize,
     found: &mut BTreeMap<String, Source>,
 ) -> anyhow::Result<()> {
@@ -99,13 +103,13 @@ fn walk(
     let deeper = deeper.checked_sub(1).with_context(|| {
         format!("{}: expected at most {DEEPEST} folders in each other", folder.display())
     })?;
-    if let Some((_, mattes)) = folders.iter().find(|(n, _)| MATTE_FOLDERS.contains(&n.as_str())) {
-        return walk(mattes, name, deeper, found);
+    if let Some((_, mattes)) = folders.iter().find(|(n, _)| own.contains(&n.as_str())) {
+        return walk(mattes, name, own, deeper, found);
     }
     if !pictures.is_empty() {
         found.insert(name.into(), Source::Pictures(pictures));
     }
-    folders.iter().try_for_each(|(child, path)| walk(path, &below(child), deeper, found))
+    folders.iter().try_for_each(|(child, path)| walk(path, &below(child), own, deeper, found))
 }
 
 fn is_movie(path: &Path) -> bool {
