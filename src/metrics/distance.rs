@@ -33,7 +33,8 @@ impl ColumnFeatures {
         for y in (0..height).rev() {
             go_on(gt.row(y), threshold, &mut distances);
             for (offset, &below) in offsets[y * width..][..width].iter_mut().zip(&distances) {
-                *offset = if below < offset.unsigned_abs() { below as i8 } else { *offset };
+                let above = offset.wrapping_neg() as u8;
+                *offset = if below < above { below as i8 } else { *offset };
             }
         }
         Self { width, offsets }

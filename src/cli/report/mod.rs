@@ -99,7 +99,9 @@ fn facts(score: Option<&Value>, results: &[Value]) -> Vec<String> {
     if let Some(score) = score {
         let count = |key: &str| score[key].as_array().map_or(0, Vec::len);
         facts.push(format!("{} protocol", score["protocol"].as_str().unwrap_or("unknown")));
-        facts.push(format!("{} items scored, {} not", count("items"), count("failed")));
+        let failed = count("failed");
+        let left_out = if failed > 0 { format!(", {failed} not") } else { String::new() };
+        facts.push(format!("items scored: {}{left_out}", count("items")));
     }
     if let Some(first) = results.first() {
         let keys = ["model", "backend", "precision"];

@@ -19,7 +19,7 @@ const colour = (i) => `var(--c${i % COLOURS})`;
 function number(value) {
   if (typeof value !== "number") return "–";
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
-  return Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(4).replace(/(\.\d{2}\d*?)0+$/, "$1");
+  return Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(4);
 }
 
 function section(title, ...content) {
@@ -28,7 +28,7 @@ function section(title, ...content) {
 
 // Round steps that cover low..high in about five.
 function ticks(low, high) {
-  const rough = (high - low || 1) / 4;
+  const rough = (high - low || 1) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
   const first = Math.floor(low / step + 1e-9), last = Math.ceil(high / step - 1e-9);
@@ -170,10 +170,10 @@ function scores(score) {
   const first = columns.slice(0, 6).map((c) =>
     make("div", { class: "card" }, make("b", {}, number(overall[c.key])), make("span", {}, c.title)));
   page.append(make("div", { class: "cards" }, ...first));
-  const better = (c) => (c.higher_is_better ? "higher is better" : "lower is better");
+  const better = (c) => (c.higher_is_better ? "↑" : "↓");
   section("Overall", table(
-    [{ title: "score", text: true }, { title: "value" }, { title: "", text: true }, { title: "how it is computed", text: true }],
-    columns.map((c) => [c.title, overall[c.key], better(c), c.convention])));
+    [{ title: "score", text: true }, { title: "value" }, { title: "how it is computed; ↑ higher, ↓ lower is better", text: true }],
+    columns.map((c) => [`${c.title} ${better(c)}`, overall[c.key], c.convention])));
   if (overall.precision) {
     const points = overall.precision.map((p, i) => [overall.recall[i], p]).reverse();
     const levels = (key) => overall[key].map((v, i) => [i, v]);
@@ -185,7 +185,7 @@ function scores(score) {
         { xLabel: "threshold, 0 to 255", yRange: [0, 1] })));
   }
   const heads = [{ title: "item", text: true }, { title: "frames" }]
-    .concat(columns.map((c) => ({ title: c.title, note: `${c.convention} (${better(c)})` })));
+    .concat(columns.map((c) => ({ title: c.title, note: `${c.convention} ${better(c)}` })));
   const row = (name, frames, values) => [name, frames, ...columns.map((c) => values[c.key])];
   const frames = items.reduce((sum, item) => sum + item.names.length, 0);
   section("Item by item", table(heads,
