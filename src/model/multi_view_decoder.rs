@@ -6,7 +6,7 @@ use super::layers::{
 use super::mask_decoder::{conv_transpose, mask_kernel, output_tokens, predict_masks};
 use super::multi_view::{LocalsAndGlobals, compose, hmim, hmim_output, mcem, stitched};
 use super::two_way_transformer::two_way_transformer;
-use super::{Ablation, Config, position_encoding, views};
+use super::{Ablation, Config, position_encoding, prompt_encoder, views};
 use crate::onnx::{Interpolation::Bilinear, Scope, Tensor, Weight};
 
 /// The published models predict two masks, of which the second counts.
@@ -21,8 +21,11 @@ pub struct DecoderInput<'c> {
     pub high_res: [Tensor<'c>; 2],
     /// Where the neck's weights are.
     pub neck: Scope<'c>,
-    /// Where `pe_layer` and `no_mask_embed` are.
+    /// Where `pe_layer`, `no_mask_embed` and `mask_downscaling` are.
     pub top: Scope<'c>,
+    /// Mask logits (1, 1, 4h, 4w) of the whole picture, of which there is only one then, and 1 if
+    /// they count, else 0.
+    pub prompt: Option<[Tensor<'c>; 2]>,
 }
 
 /// What the mask decoder makes of the views.
@@ -42,8 +45,7 @@ pub fn multi_view_decoder<'c>(
     let &[v, h, w, dim] = input.image.shape.as_slice() else {
         panic!("image tokens are (V, h, w, C)")
     };
-    let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
-    let image = input.image.within(s).add(&no_mask).reshape(&[v, h * w, dim]);
+    let image = input.image.within(s).add(&dense_prompt(input, dim)).reshape(&[v, h * w, dim]);
     let tokens = output_tokens(s, v, [MASKS, dim]);
     let sizes = [c.dec_heads, c.dec_mlp_dim];
     let pe = dense_pe(&input.top.at("pe_layer"), [dim, h, w]);
@@ -68,6 +70,18 @@ fn view_masks<'c>(s: &Scope<'c>, tokens: &Tensor<'c>, embedding: &Tensor<'c>) ->
     let &[v, c, h, w] = embedding.shape.as_slice() else { return embedding.clone() };
     let kernel = mask_kernel(s, MASKS - 1, &tokens.slice(1, 1 + MASKS..2 + MASKS), c);
     kernel.matmul(&embedding.reshape(&[v, c, h * w])).reshape(&[v, 1, h, w])
+}
+
+/// The mask as each view sees it, (5, h, w, C), or what stands for no mask, (1, C).
+fn dense_prompt<'c>(input: &DecoderInput<'c>, dim: usize) -> Tensor<'c> {
+    let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
+    let Some([mask, has_mask]) = &input.prompt else { return no_mask };
+    let &[_, _, h, w] = mask.shape.as_slice() else { return no_mask };
+    let locals = views::of_picture(&mask.resize(2 * h, 2 * w, Bilinear), true).slice(0, 0..4);
+    let masks = Tensor::concat(&[&locals, mask], 0);
+    let embedded = channels_last(&prompt_encoder::mask(&input.top, &masks, dim));
+    let has_none = input.top.scalar(1.0).sub(has_mask);
+    embedded.mul(has_mask).add(&no_mask.mul(&has_none))
 }
 
 /// (1, h * w, C).
