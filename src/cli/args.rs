@@ -1,5 +1,8 @@
 //! What was typed. Nothing here is checked against the world: that is `job`'s part.
 use super::batch::BatchArgs;
+use super::report::args::ReportArgs;
+use super::score::args::ScoreArgs;
+use super::study::args::StudyArgs;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,7 @@ Examples:
   mgdsam2 batch --dataset davis-s --root DAVIS-S --out results
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
   mgdsam2 bench --model nano
+  mgdsam2 score --pred alpha/ --gt clip/gt --protocol davis
 
 Exit codes: 0 all was done, 1 nothing was, 2 some was and the rest is named.";
 
@@ -54,6 +58,12 @@ pub enum Command {
     Sheet(SheetArgs),
     /// Run a gst-launch-1.0 line with a progress bar and keep the element's statistics
     Watch(WatchArgs),
+    /// Score mattes or masks against their ground truth
+    Score(ScoreArgs),
+    /// Make one page of scores, curves, worst frames and times
+    Report(ReportArgs),
+    /// Draw curves of quality and speed over spoiled or growing pictures
+    Study(StudyArgs),
     /// Print completions for a shell
     Completions {
         /// The shell to print for
@@ -168,6 +178,9 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
+    /// Leave blocks out, without retraining: shows how far the weights rely on them
+    #[arg(long, value_name = "BLOCK", value_enum, value_delimiter = ',')]
+    pub ablate: Vec<Ablate>,
     /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
     #[arg(long, value_name = "CKPT")]
     pub sam2: Option<PathBuf>,
@@ -194,6 +207,22 @@ pub enum Backend {
     Auto,
     /// OpenVINO on the CPU
     Openvino,
+}
+
+/// A block of the model that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ablate {
+    /// Views exchange nothing in the encoder
+    Mpadapter,
+    /// Views exchange nothing in the mask decoder's coarsest features
+    Mcem,
+    /// ... nor in its finer ones
+    Hmim,
+    /// The mask decoder's own mask, enlarged
+    Drm,
+    /// All five views are cut from the half-size picture
+    MultiView,
 }
 
 /// What an engine computes in.

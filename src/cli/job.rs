@@ -183,7 +183,7 @@ pub fn engine_request(
         Precision::Bf16 => signature::Precision::Bf16,
     });
     let threads = typed.threads as usize;
-    Ok(Request { model: recipe.into(), weights, backend, precision, threads, cache })
+    Ok(Request { model: ablated(recipe, typed), weights, backend, precision, threads, cache })
 }
 
 /// The same wishes as properties of the element, by name.
@@ -200,13 +200,19 @@ pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String
         value.map_or("auto".into(), |value| value.get_name().to_owned())
     };
     Ok(vec![
-        ("model", model.clone()),
+        ("model", ablated(model, typed)),
         ("weights", weights(&typed.mgd)?),
         ("tracker-weights", weights(&typed.sam2)?),
         ("backend", nick(typed.backend.to_possible_value())),
         ("precision", nick(typed.precision.and_then(|p| p.to_possible_value()))),
         ("threads", typed.threads.to_string()),
     ])
+}
+
+/// The recipe with the blocks that `--ablate` names left out, as the engines take it.
+fn ablated(recipe: &str, typed: &WeightArgs) -> String {
+    let blocks = typed.ablate.iter().filter_map(|block| block.to_possible_value());
+    blocks.fold(recipe.into(), |name, block| format!("{name}~{}", block.get_name()))
 }
 
 fn readable(path: &Path) -> anyhow::Result<PathBuf> {

@@ -18,8 +18,11 @@ mod object;
 mod output;
 mod picture;
 mod progress;
+mod report;
+mod score;
 mod sheet;
 mod stats;
+mod study;
 mod synth;
 mod unfinished;
 mod watch;
@@ -51,6 +54,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Bench(typed) => bench::run(&typed, &bars),
         Command::Sheet(typed) => sheet::run(&typed),
         Command::Watch(typed) => watch::run(&typed, &bars),
+        Command::Score(typed) => score::run(&typed, &bars),
+        Command::Report(typed) => report::run(&typed, &bars),
+        Command::Study(typed) => study::run(&typed, &bars),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "mgdsam2", &mut std::io::stdout());
             Ok(Outcome::Complete)

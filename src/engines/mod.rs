@@ -146,7 +146,7 @@ fn describe(plan: Plan, session: Session) -> Opened {
     let (weights, precision) = of_matte.expect("a recipe has a detail path or a tracker");
     Opened {
         session,
-        model: plan.recipe.name,
+        model: plan.recipe.label(),
         weights: weights.source(),
         tracker: tracker_facts,
         backend: format!("openvino {} (CPU)", plan.cpu.short_version()),

@@ -164,7 +164,7 @@ impl Plan {
         cache.remember_graph(source, &graph_sha256)?;
         let identity = self.identity(graph, graph_sha256);
         let labels = Labels {
-            model: self.recipe.name.clone(),
+            model: self.recipe.label(),
             graph: graph.signature.graph.clone(),
             weights: graph.weights.source(),
         };
