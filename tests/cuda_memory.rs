@@ -55,7 +55,8 @@ fn pipeline(description: &str) -> gst::Pipeline {
 
 fn opened(session: Session) -> Opened {
     let [model, weights, backend] = ["fake", "none", "fake"].map(String::from);
-    Opened { session, model, weights, backend, precision: Precision::F32, warnings: Vec::new() }
+    let (precision, tracker, warnings) = (Precision::F32, None, Vec::new());
+    Opened { session, model, weights, tracker, backend, precision, warnings }
 }
 
 fn sink(pipeline: &gst::Pipeline, name: &str) -> gst_app::AppSink {

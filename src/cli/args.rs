@@ -1,7 +1,13 @@
 //! What was typed. Nothing here is checked against the world: that is `job`'s part.
+use super::batch::BatchArgs;
+use super::report::args::ReportArgs;
+use super::score::args::ScoreArgs;
+use super::study::args::StudyArgs;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,8 +17,11 @@ Examples:
   mgdsam2 matte frames/ -o cutouts/            one PNG per frame, same names
   mgdsam2 matte frames/ -o alpha/ --alpha-only DAVIS layout: grey PNGs
   mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
+  mgdsam2 matte clip.mp4 -o dog.mov --model sam2.1-small --point 0.4,0.6
+  mgdsam2 batch --dataset davis-s --root DAVIS-S --out results
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
   mgdsam2 bench --model nano
+  mgdsam2 score --pred alpha/ --gt clip/gt --protocol davis
 
 Exit codes: 0 all was done, 1 nothing was, 2 some was and the rest is named.";
 
@@ -36,6 +45,8 @@ pub struct Args {
 pub enum Command {
     /// Matte a clip, a picture or a folder of frames
     Matte(MatteArgs),
+    /// Matte a data set, on one machine or in shards on many
+    Batch(BatchArgs),
     /// Build, list and describe engines
     #[command(subcommand)]
     Engine(EngineCommand),
@@ -47,6 +58,12 @@ pub enum Command {
     Sheet(SheetArgs),
     /// Run a gst-launch-1.0 line with a progress bar and keep the element's statistics
     Watch(WatchArgs),
+    /// Score mattes or masks against their ground truth
+    Score(ScoreArgs),
+    /// Make one page of scores, curves, worst frames and times
+    Report(ReportArgs),
+    /// Draw curves of quality and speed over spoiled or growing pictures
+    Study(StudyArgs),
     /// Print completions for a shell
     Completions {
         /// The shell to print for
@@ -67,6 +84,7 @@ A picture of a folder that cannot be read is named and left out (exit code 2).";
 /// `mgdsam2 matte`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = MATTE_EXAMPLES)]
+#[command(group(ArgGroup::new("prompt").multiple(true).args(["point", "corners", "mask"])))]
 #[command(group(ArgGroup::new("result").required(true).multiple(true).args(["output", "dump"])))]
 pub struct MatteArgs {
     /// A clip, a picture, or a folder of frames
@@ -78,6 +96,9 @@ pub struct MatteArgs {
     /// Which model with which weights.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Which object.
+    #[command(flatten)]
+    pub object: ObjectArgs,
     /// Infer every N-th frame; those between get the last result on their own luma
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub interval: u32,
@@ -98,6 +119,48 @@ pub struct MatteArgs {
     pub stats: Option<PathBuf>,
 }
 
+/// Which object, and how it is followed.
+#[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "The object (x and y from 0 to 1; none of these: whatever is in the foreground)"
+)]
+pub struct ObjectArgs {
+    /// A point on the object, or with `,-` beside it; may be given again
+    #[arg(long, value_name = "X,Y[,-]", allow_hyphen_values = true)]
+    pub point: Vec<String>,
+    /// A box around the object
+    #[arg(long = "box", value_name = "X0,Y0,X1,Y1")]
+    pub corners: Option<String>,
+    /// A PNG of the object: its alpha, or white on black
+    #[arg(long, value_name = "PNG", conflicts_with_all = ["point", "corners"])]
+    pub mask: Option<PathBuf>,
+    /// When the prompt is true, in seconds from the clip's start [default: its first frame]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, requires = "prompt")]
+    pub at: Option<Duration>,
+    /// Whether the object is remembered from frame to frame
+    #[arg(long, value_enum, default_value_t)]
+    pub propagation: Propagation,
+    /// The most frames that a frame looks back at; 0 is as many as the model has places
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=64))]
+    pub memory_frames: u32,
+    /// Forget everything where two frames differ by more than this, 0 to 1; 0 is never [default: the element's]
+    #[arg(long, value_name = "SHARE")]
+    pub scene_cut: Option<f32>,
+    /// Seconds that the object may be away before another is looked for; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub redetect: f32,
+}
+
+/// What frames take over from those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Propagation {
+    /// The object is remembered and followed, where the model has a tracker
+    #[default]
+    Memory,
+    /// Every frame by itself
+    Off,
+}
+
 /// Which model, with which weights, run by what.
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
@@ -115,8 +178,14 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
-    /// Random weights: true speed, meaningless matte
-    #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
+    /// Leave blocks out, without retraining: shows how far the weights rely on them
+    #[arg(long, value_name = "BLOCK", value_enum, value_delimiter = ',')]
+    pub ablate: Vec<Ablate>,
+    /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
+    #[arg(long, value_name = "CKPT")]
+    pub sam2: Option<PathBuf>,
+    /// Random weights where no checkpoint is given: true speed, meaningless matte
+    #[arg(long, value_name = "SEED")]
     pub random_weights: Option<u64>,
     /// What runs the engine
     #[arg(long, value_enum, default_value_t)]
@@ -130,7 +199,8 @@ pub struct WeightArgs {
 }
 
 /// What runs engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// The best that is here
     #[default]
@@ -139,8 +209,25 @@ pub enum Backend {
     Openvino,
 }
 
+/// A block of the model that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ablate {
+    /// Views exchange nothing in the encoder
+    Mpadapter,
+    /// Views exchange nothing in the mask decoder's coarsest features
+    Mcem,
+    /// ... nor in its finer ones
+    Hmim,
+    /// The mask decoder's own mask, enlarged
+    Drm,
+    /// All five views are cut from the half-size picture
+    MultiView,
+}
+
 /// What an engine computes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// IEEE single
     F32,
@@ -234,6 +321,11 @@ pub struct WatchArgs {
     /// gst-launch-1.0 and its arguments
     #[arg(last = true, required = true, value_name = "LINE")]
     pub line: Vec<String>,
+}
+
+fn parse_seconds(typed: &str) -> Result<Duration, String> {
+    let seconds = typed.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("expected seconds such as 1.5, found `{typed}`"))
 }
 
 fn parse_size(typed: &str) -> Result<(u32, u32), String> {

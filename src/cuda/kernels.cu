@@ -406,12 +406,17 @@ static __device__ __forceinline__ void read_samples(
     }
 }
 
-static __device__ __forceinline__ u32 alpha_at(const Composite &p, const float s[3], u32 x, u32 y) {
+// Before it is clamped to 0..=1.
+static __device__ __forceinline__ float coverage_at(const Composite &p, const float s[3], u32 x, u32 y) {
     float offset = lerp_at(p.offset, p.side, p.offset_x[x], p.offset_y[y]);
-    if (p.grid == 0) return to_byte(255.0f * offset);
+    if (p.grid == 0) return offset;
     float slope = lerp_at(p.slope, p.grid, p.slope_x[x], p.slope_y[y]);
     float luma = clamped(weighted(s, p.luma, p.luma_k), 0.0f, 1.0f);
-    return to_byte(255.0f * (slope * luma + offset));
+    return slope * luma + offset;
+}
+
+static __device__ __forceinline__ u32 alpha_at(const Composite &p, const float s[3], u32 x, u32 y) {
+    return to_byte(255.0f * coverage_at(p, s, x, y));
 }
 
 // value * alpha + anchor * (1 - alpha), to the nearest.
@@ -438,6 +443,22 @@ extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_gray(Co
     u32 alpha[4];
     for (u32 n = 0; n < 4; n++) alpha[n] = alpha_at(p, samples[n], min(x0 + n, p.source.width - 1), y);
     store_bytes(p.plane[0] + (size_t)y * p.stride[0] + x0, count, p.aligned, alpha);
+}
+
+// GRAY16_LE: 4 pixels a thread.
+extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_gray16(Composite p) {
+    u32 x0 = (blockIdx.x * BLOCK_W + threadIdx.x) * 4, y = blockIdx.y * BLOCK_H + threadIdx.y;
+    if (x0 >= p.source.width || y >= p.source.height) return;
+    u32 count = min(4, p.source.width - x0);
+    float samples[4][3];
+    read_samples(p.source, x0, y, count, p.aligned, samples);
+    u8 *out = p.plane[0] + (size_t)y * p.stride[0] + (size_t)x0 * 2;
+    for (u32 n = 0; n < count; n++) {
+        float value = 65535.0f * coverage_at(p, samples[n], x0 + n, y);
+        u32 word = __float_as_uint(fminf(fmaxf(value, 0.0f), 65535.0f) + 12582912.0f);
+        out[2 * n] = (u8)word;
+        out[2 * n + 1] = (u8)(word >> 8);
+    }
 }
 
 // RGBA and its relatives, AYUV: 4 pixels, 16 bytes a thread.

@@ -24,6 +24,7 @@ pub(super) struct Kernels {
     fit_mean: CudaFunction,
     fit_offset: CudaFunction,
     composite_gray: CudaFunction,
+    composite_gray16: CudaFunction,
     composite_packed: CudaFunction,
     composite_a420: CudaFunction,
 }
@@ -41,6 +42,7 @@ impl Kernels {
             fit_mean: function("fit_mean")?,
             fit_offset: function("fit_offset")?,
             composite_gray: function("composite_gray")?,
+            composite_gray16: function("composite_gray16")?,
             composite_packed: function("composite_packed")?,
             composite_a420: function("composite_a420")?,
         })
@@ -341,6 +343,17 @@ impl Device {
     ) -> Result<(), CudaError> {
         let parameter = self.composite_parameter(source, alpha, &Colour::default(), target, 4)?;
         self.composite(&self.kernels.composite_gray, parameter, 1)
+    }
+
+    /// Queues: a GRAY16_LE target becomes the matte.
+    pub fn composite_gray16(
+        &self,
+        source: &Source,
+        alpha: &Alpha,
+        target: &Target,
+    ) -> Result<(), CudaError> {
+        let parameter = self.composite_parameter(source, alpha, &Colour::default(), target, 4)?;
+        self.composite(&self.kernels.composite_gray16, parameter, 1)
     }
 
     /// Queues: a target of four bytes a pixel becomes the frame with alpha.

@@ -6,6 +6,13 @@
 //!     ! filesink location=matte.mkv
 //! ```
 //!
+//! # Which object
+//! The properties `prompt` and `prompt-mask` speak of the first frame and, set while playing, of
+//! the next. The action signals `prompt(prompt, prompt-mask, running-time)` and `reset()` and the
+//! event `mgdsam2/prompt`, custom downstream or upstream, with the fields `prompt` or
+//! `prompt-mask` and `running-time` (guint64, nanoseconds), speak of the frame that is shown then;
+//! where that has come in already, as when somebody clicks on a live picture, of the next.
+//!
 //! # Threads
 //! 1. The upstream thread maps a frame, takes a permit (`max-frames-in-flight`) and puts the frame
 //!    or serialized event into one bounded channel; for new caps it waits until all is drained.
@@ -21,6 +28,7 @@
 //! the device's primary one unless somebody had another; frames of a foreign context are followed
 //! there. The last stage waits for its frame, not for those behind it. A side in system memory
 //! costs one copy of a frame.
+mod control;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "cuda")]
@@ -32,8 +40,11 @@ mod imp;
 mod job;
 mod log;
 mod mapped;
+mod mask_file;
 mod negotiate;
+mod prompts;
 mod qos;
+mod queries;
 mod report;
 mod settings;
 mod stats;
@@ -41,7 +52,7 @@ mod stream;
 mod task;
 
 pub use log::GstLog;
-pub use settings::{Arithmetic, Backend, Refine};
+pub use settings::{Arithmetic, Backend, Propagate, Refine};
 
 use crate::engines::{EngineError, Opened, Progress, Request};
 use gst::glib;

@@ -1,5 +1,7 @@
 //! The frame's own colours with alpha, in the layout that goes on.
-use super::alpha::{alpha_with_slope, alpha_without_slope};
+use super::alpha::{
+    alpha_with_slope, alpha_without_slope, alpha16_with_slope, alpha16_without_slope,
+};
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
@@ -9,7 +11,7 @@ use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsam
 use super::upsample::Upsample;
 use super::{Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat};
 
-/// What becomes of the colours. GRAY8 targets are the matte itself in any case.
+/// What becomes of the colours. Grey targets are the matte itself in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Output {
     /// Colours as they are.
@@ -28,6 +30,7 @@ pub struct Composite {
     slope: Upsample,
     offset: Upsample,
     alpha: Vec<u8>,
+    alpha16: Vec<u16>,
     /// In the target's colours.
     colour: [Vec<u8>; 3],
     half: [HalfRow; 3],
@@ -58,7 +61,7 @@ impl Composite {
 
     /// `target` gets `frame`'s colours and the alpha of `coefficients` on `frame`'s luma.
     ///
-    /// Targets are RGBA, BGRA, ARGB, ABGR, A420, AYUV or GRAY8, of the frame's size. An alpha in
+    /// Targets are RGBA, BGRA, ARGB, ABGR, A420, AYUV, GRAY8 or GRAY16_LE, of the frame's size. An alpha in
     /// `frame` is ignored. Samples that need no conversion come out as they went in.
     pub fn run(
         &mut self,
@@ -77,6 +80,10 @@ impl Composite {
         self.begin(frame, coefficients);
         for y in 0..frame.height {
             self.source.read(frame, y, plan.with_chroma);
+            if target.format == PixelFormat::Gray16Le {
+                self.write_gray16(coefficients, y, plan.to_luma, target);
+                continue;
+            }
             self.alpha_row(coefficients, y, plan.to_luma);
             match target.format {
                 PixelFormat::Gray8 => {
@@ -97,6 +104,7 @@ impl Composite {
             self.slope.begin(coefficients.grid, width, height);
         }
         self.alpha.resize(width, 0);
+        self.alpha16.resize(width, 0);
         self.colour.iter_mut().for_each(|row| row.resize(width, 0));
     }
 
@@ -107,6 +115,27 @@ impl Composite {
         }
         let slope = self.slope.row(&coefficients.slope, y);
         alpha_with_slope(slope, offset, &self.source.samples, to_luma, &mut self.alpha);
+    }
+
+    fn write_gray16(
+        &mut self,
+        coefficients: &Coefficients,
+        y: usize,
+        to_luma: ([f32; 3], f32),
+        target: &mut FrameViewMut,
+    ) {
+        let offset = self.offset.row(&coefficients.offset, y);
+        if coefficients.grid == 0 {
+            alpha16_without_slope(offset, &mut self.alpha16);
+        } else {
+            let slope = self.slope.row(&coefficients.slope, y);
+            let samples = &self.source.samples;
+            alpha16_with_slope(slope, offset, samples, to_luma, &mut self.alpha16);
+        }
+        let row = target.row_mut(0, y, 2 * self.alpha16.len());
+        for (bytes, alpha) in row.chunks_exact_mut(2).zip(&self.alpha16) {
+            bytes.copy_from_slice(&alpha.to_le_bytes());
+        }
     }
 
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
@@ -216,7 +245,7 @@ impl Plan {
             opaque: matches!(output, Output::Over(_)),
             shifts: shifts(target),
             with_chroma: to_luma.0[1..] != [0.0; 2]
-                || (target != PixelFormat::Gray8 && chroma_to_chroma.is_none()),
+                || (!is_grey(target) && chroma_to_chroma.is_none()),
             chroma_to_chroma,
         }
     }
@@ -235,7 +264,12 @@ fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameErr
 
 pub(super) fn is_output(format: PixelFormat) -> bool {
     use PixelFormat::*;
-    matches!(format, Rgba | Bgra | Argb | Abgr | A420 | Ayuv | Gray8)
+    matches!(format, Rgba | Bgra | Argb | Abgr | Ayuv | A420) || is_grey(format)
+}
+
+/// The matte alone.
+fn is_grey(format: PixelFormat) -> bool {
+    matches!(format, PixelFormat::Gray8 | PixelFormat::Gray16Le)
 }
 
 /// Of the three colours and alpha in a packed pixel, in bits from its first byte.

@@ -1,11 +1,11 @@
 //! The stages' work where the frame lies: in host memory, or on a device.
+use super::Job;
 #[cfg(feature = "cuda")]
 use super::device;
-use super::{Job, Session};
 use crate::frame::composite::{self, Output};
 use crate::frame::refine::{self, Coefficients, RefineMode};
 use crate::frame::{FrameError, preprocess};
-use crate::session::{Exchange, SessionError};
+use crate::session::Exchange;
 
 /// Frame to the model's picture.
 pub struct Squash {
@@ -32,14 +32,6 @@ impl Squash {
         let _ = exchange.on_device.take();
         self.host.run(&job.source(), exchange.image_mut())
     }
-}
-
-/// The engines' turn.
-pub fn infer(session: &mut Session, exchange: &mut Exchange) -> Result<(), SessionError> {
-    #[cfg(feature = "cuda")]
-    return session.step_on_device(exchange);
-    #[cfg(not(feature = "cuda"))]
-    session.step(&exchange.image, &mut exchange.logits)
 }
 
 /// What turns luma into alpha.

@@ -3,7 +3,7 @@ use gstmgdsam2::cuda::{CudaError, nvrtc};
 
 /// Turing to Blackwell, Jetsons and Hopper included.
 const ARCHITECTURES: [u32; 12] = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121];
-const KERNELS: [&str; 9] = [
+const KERNELS: [&str; 10] = [
     "squash",
     "fit_alpha",
     "fit_cells",
@@ -11,6 +11,7 @@ const KERNELS: [&str; 9] = [
     "fit_mean",
     "fit_offset",
     "composite_gray",
+    "composite_gray16",
     "composite_packed",
     "composite_a420",
 ];

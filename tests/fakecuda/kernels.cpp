@@ -94,6 +94,7 @@ const std::map<std::string, Kernel> KERNELS = {
     {"fit_mean", kernel(fit_mean, false)},
     {"fit_offset", kernel(fit_offset, false)},
     {"composite_gray", kernel(composite_gray, false)},
+    {"composite_gray16", kernel(composite_gray16, false)},
     {"composite_packed", kernel(composite_packed, false)},
     {"composite_a420", kernel(composite_a420, false)},
 };

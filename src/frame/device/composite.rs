@@ -25,7 +25,7 @@ impl Composite {
 
     /// Queues: `target` gets `frame`'s colours and the alpha of `coefficients` on `frame`'s luma.
     ///
-    /// Targets are RGBA, BGRA, ARGB, ABGR, A420, AYUV or GRAY8, of the frame's size.
+    /// Targets are RGBA, BGRA, ARGB, ABGR, A420, AYUV, GRAY8 or GRAY16_LE, of the frame's size.
     pub fn run(
         &mut self,
         device: &Device,
@@ -57,6 +57,7 @@ impl Composite {
         let into = unsafe { Target::new(&planes) };
         match target.format {
             PixelFormat::Gray8 => device.composite_gray(&source, &alpha, &into)?,
+            PixelFormat::Gray16Le => device.composite_gray16(&source, &alpha, &into)?,
             PixelFormat::A420 => {
                 device.composite_a420(&source, &alpha, &colour(&plan, false), &into)?;
             }

@@ -49,13 +49,13 @@ impl DeviceFrame {
 
     /// As kernels read it.
     fn source(&self) -> Result<Source, FrameError> {
-        use PixelFormat::{A420, Ayuv, Gray8, Nv12, P010Le, Yv12};
+        use PixelFormat::{A420, Ayuv, Gray8, Gray16Le, Nv12, P010Le, Yv12};
         let component = |plane: usize, offset: usize, step: usize| {
             let DevicePlane { data, stride } = self.planes[plane];
             Component { data: data + offset as u64, stride: stride as u32, step: step as u32 }
         };
         let components = match self.format {
-            A420 | Ayuv => return Err(FrameError::Input { found: self.format }),
+            A420 | Ayuv | Gray16Le => return Err(FrameError::Input { found: self.format }),
             Gray8 => vec![component(0, 0, 1)],
             Nv12 => vec![component(0, 0, 1), component(1, 0, 2), component(1, 1, 2)],
             P010Le => vec![component(0, 0, 2), component(1, 0, 4), component(1, 2, 4)],
