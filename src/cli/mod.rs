@@ -4,16 +4,19 @@
 //! GStreamer decodes and encodes; [`drive`] runs a pipeline to its end.
 pub mod args;
 mod bench;
+mod download;
 mod drive;
 mod dump;
 mod engine;
 mod feed;
+mod fetch;
 mod frames;
 mod interrupt;
 mod job;
 mod log;
 mod matte;
 mod output;
+mod part;
 mod picture;
 mod progress;
 mod sheet;
@@ -44,6 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.command {
         Command::Matte(typed) => matte::run(&typed, &bars),
         Command::Engine(typed) => engine::run(&typed, &bars),
+        Command::Fetch(typed) => fetch::run(&typed, &bars),
         Command::Synth(typed) => synth::run(&typed, &bars),
         Command::Bench(typed) => bench::run(&typed, &bars),
         Command::Sheet(typed) => sheet::run(&typed),

@@ -13,7 +13,8 @@ const NANO: Option<&[u8]> = None;
 /// Where a model's weights come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
-    /// What the recipe names: shipped weights or, until they are made, (loudly) random ones.
+    /// What the recipe names: shipped weights (until they are made, loudly, random ones), or
+    /// published ones that have been fetched.
     Recipe,
     /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.
     Random(u64),
@@ -37,13 +38,22 @@ impl Weights {
                 ));
                 Ok(Checkpoint::random(*seed))
             }
-            Self::Recipe if !recipe.weights.shipped => Err(EngineError::NoWeights {
-                model: recipe.name.clone(),
-                from: recipe.weights.source.clone(),
-            }),
-            Self::Recipe => shipped(recipe, warnings),
+            Self::Recipe if recipe.weights.shipped => shipped(recipe, warnings),
+            Self::Recipe => match fetched(&recipe.name).filter(|path| path.exists()) {
+                Some(path) => Ok(Checkpoint::open(&path)?),
+                None => Err(EngineError::NoWeights {
+                    model: recipe.name.clone(),
+                    from: recipe.weights.source.clone(),
+                }),
+            },
         }
     }
+}
+
+/// Where the published weights of the recipe called `name` lie once they are fetched: in the
+/// user's data folder. `None` where the user has none.
+pub fn fetched(name: &str) -> Option<PathBuf> {
+    Some(dirs::data_dir()?.join("mgdsam2/weights").join(format!("{name}.pt")))
 }
 
 fn shipped(recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, EngineError> {
