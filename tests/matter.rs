@@ -4,6 +4,7 @@ mod fake;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use fake::{Control, PATIENCE, alpha, wait_until};
 use gstmgdsam2::frame::composite::Output;
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::RefineMode;
 use gstmgdsam2::frame::{
     Colorimetry, FrameView, FrameViewMut, Matrix, PixelFormat, Plane, PlaneMut,
@@ -66,7 +67,8 @@ fn start(control: &Arc<Control>) -> Running {
 fn frame(index: usize, value: u8, interval: u32) -> Input {
     let (source, target) = (vec![value; WIDTH * HEIGHT], vec![0; WIDTH * HEIGHT]);
     let (refine, output) = (RefineMode::Off, Output::Straight);
-    let options = Options { interval, is_first: false, refine, output };
+    let (steady, foreground) = (false, Foreground::Original);
+    let options = Options { interval, is_first: false, refine, steady, foreground, output };
     Item::Frame(Incoming { job: Grey { index, source, target, is_late: false }, options })
 }
 

@@ -87,6 +87,12 @@ pub struct MatteArgs {
     /// Composite over a colour (rrggbb) instead of keeping alpha
     #[arg(long, value_name = "RRGGBB", value_parser = parse_colour)]
     pub background: Option<u32>,
+    /// Hold the matte still where the picture stands still
+    #[arg(long)]
+    pub steady: bool,
+    /// Which colours go with alpha at soft edges
+    #[arg(long, value_enum, default_value_t)]
+    pub foreground: Foreground,
     /// Write the matte itself, grey, instead of the cut-out
     #[arg(long, conflicts_with = "background")]
     pub alpha_only: bool,
@@ -99,6 +105,16 @@ pub struct MatteArgs {
     /// Write frame counts and times as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
+}
+
+/// Which colours go with alpha at soft edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Foreground {
+    /// The frame's own, with some background in them
+    #[default]
+    Original,
+    /// An estimate of the foreground's alone
+    Estimated,
 }
 
 /// Which model, with which weights, run by what.

@@ -23,7 +23,7 @@ pub struct MatteJob {
     pub framerate: u32,
     /// Where the logits go, if anywhere.
     pub dump: Option<PathBuf>,
-    /// The element's properties that say which engine.
+    /// The element's properties that say which engine and what the matte looks like.
     pub properties: Vec<(&'static str, String)>,
 }
 
@@ -89,7 +89,7 @@ impl MatteJob {
             interval: typed.interval,
             framerate: typed.framerate,
             dump: typed.dump.clone(),
-            properties: properties(&typed.model)?,
+            properties: [properties(&typed.model)?, looks(typed)].concat(),
         })
     }
 }
@@ -182,16 +182,23 @@ pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String
         (None, Some(seed)) => format!("random:{seed}"),
         (None, None) => String::new(),
     };
-    let nick = |value: Option<clap::builder::PossibleValue>| {
-        value.map_or("auto".into(), |value| value.get_name().to_owned())
-    };
     Ok(vec![
         ("model", model.clone()),
         ("weights", weights),
-        ("backend", nick(typed.backend.to_possible_value())),
-        ("precision", nick(typed.precision.and_then(|p| p.to_possible_value()))),
+        ("backend", nick(typed.backend)),
+        ("precision", typed.precision.map_or("auto".into(), nick)),
         ("threads", typed.threads.to_string()),
     ])
+}
+
+/// What the matte shall look like, likewise.
+fn looks(typed: &MatteArgs) -> Vec<(&'static str, String)> {
+    vec![("steady", typed.steady.to_string()), ("foreground", nick(typed.foreground))]
+}
+
+/// The element and the command line call their values the same.
+fn nick(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
 }
 
 fn readable(path: &Path) -> anyhow::Result<PathBuf> {

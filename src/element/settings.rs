@@ -1,6 +1,7 @@
 //! What a user sets, and what it means to the modules below.
 use crate::engines::{BackendChoice, Precision, Request, Weights};
 use crate::frame::composite::Output;
+use crate::frame::foreground;
 use crate::frame::refine;
 use crate::matter::Options;
 use gst::glib;
@@ -51,6 +52,19 @@ pub enum Refine {
     Off,
 }
 
+/// The colours where alpha is between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MatteForeground")]
+pub enum Foreground {
+    /// As they came.
+    #[default]
+    #[enum_value(name = "The frame's own, with some background in them", nick = "original")]
+    Original,
+    /// Without the background.
+    #[enum_value(name = "An estimate of the foreground's alone", nick = "estimated")]
+    Estimated,
+}
+
 /// The element's properties, taken by copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -63,6 +77,8 @@ pub struct Settings {
     pub cuda_device_id: i32,
     pub interval: u32,
     pub refine: Refine,
+    pub steady: bool,
+    pub foreground: Foreground,
     pub premultiplied: bool,
     pub background: String,
     pub max_frames_in_flight: u32,
@@ -80,6 +96,8 @@ impl Default for Settings {
             cuda_device_id: -1,
             interval: 1,
             refine: Refine::GuidedFilter,
+            steady: false,
+            foreground: Foreground::Original,
             premultiplied: false,
             background: "none".into(),
             max_frames_in_flight: 3,
@@ -122,12 +140,17 @@ impl Settings {
             Refine::GuidedFilter => refine::RefineMode::GuidedFilter,
             Refine::Off => refine::RefineMode::Off,
         };
+        let foreground = match self.foreground {
+            Foreground::Original => foreground::Foreground::Original,
+            Foreground::Estimated => foreground::Foreground::Estimated,
+        };
         let output = match (background(&self.background)?, self.premultiplied) {
             (Some(colour), _) => Output::Over(colour),
             (None, true) => Output::Premultiplied,
             (None, false) => Output::Straight,
         };
-        Ok(Options { interval: self.interval, is_first, refine, output })
+        let (interval, steady) = (self.interval, self.steady);
+        Ok(Options { interval, is_first, refine, steady, foreground, output })
     }
 }
 

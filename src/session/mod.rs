@@ -44,11 +44,16 @@ impl Exchange {
         }
     }
 
-    /// The logits, row by row; none if they were replaced by another type of tensor.
-    pub fn logits(&self) -> &[f32] {
-        match &self.logits {
-            Tensor::F32(logits) => logits,
-            Tensor::U8(_) => &[],
+    /// The picture's bytes and the logits, row by row; none of what was replaced by another type
+    /// of tensor.
+    pub fn image_and_logits(&mut self) -> (&[u8], &mut [f32]) {
+        let image = match &self.image {
+            Tensor::U8(pixels) => pixels.as_slice(),
+            Tensor::F32(_) => &[],
+        };
+        match &mut self.logits {
+            Tensor::F32(logits) => (image, logits),
+            Tensor::U8(_) => (image, &mut []),
         }
     }
 }

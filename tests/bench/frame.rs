@@ -1,5 +1,6 @@
 //! `cargo bench --bench frame`: milliseconds a frame of everything that is not the engine.
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::preprocess::Squash;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 use gstmgdsam2::frame::{
@@ -22,7 +23,31 @@ fn main() -> Result<(), FrameError> {
             table(side, target)?;
         }
     }
+    println!(
+        "\nforeground=estimated, side 384, what it adds to composite at 1080p, least of {FRAMES}:"
+    );
+    for (what, edges) in [("a subject's soft edges", 9.0), ("soft everywhere", 1.0)] {
+        for target in [PixelFormat::Rgba, PixelFormat::A420] {
+            println!("{what:<23}{target:?} {:>6.2}", estimating(target, edges)?);
+        }
+    }
     Ok(())
+}
+
+/// Milliseconds that an estimated foreground adds to a composite; logits reach to `edges`.
+fn estimating(target: PixelFormat, edges: f32) -> Result<f64, FrameError> {
+    let mut bench = Bench::new(384, target, 1920, 1080);
+    bench.logits.iter_mut().for_each(|logit| *logit *= edges);
+    let mut least = [f64::MAX; 2];
+    for _ in 0..FRAMES {
+        for (least, foreground) in
+            least.iter_mut().zip([Foreground::Original, Foreground::Estimated])
+        {
+            bench.foreground = foreground;
+            *least = least.min(bench.frame()?[2]);
+        }
+    }
+    Ok(least[1] - least[0])
 }
 
 fn table(side: usize, target: PixelFormat) -> Result<(), FrameError> {
@@ -62,6 +87,7 @@ struct Bench {
     refine: Refine,
     coefficients: Coefficients,
     composite: Composite,
+    foreground: Foreground,
 }
 
 const BT709: Colorimetry = Colorimetry { matrix: Matrix::Bt709, full_range: false };
@@ -84,6 +110,7 @@ impl Bench {
             refine: Refine::new(side),
             coefficients: Coefficients::new(),
             composite: Composite::new(),
+            foreground: Foreground::Original,
         }
     }
 
@@ -106,7 +133,13 @@ impl Bench {
         let mode = RefineMode::GuidedFilter;
         self.refine.fit(&self.image, &self.logits, mode, &mut self.coefficients)?;
         let fitted = start.elapsed();
-        self.composite.run(&frame, &self.coefficients, Output::Straight, &mut out)?;
+        self.composite.run(
+            &frame,
+            &self.coefficients,
+            self.foreground,
+            Output::Straight,
+            &mut out,
+        )?;
         let all = start.elapsed();
         Ok([squashed, fitted - squashed, all - fitted, all].map(|t| t.as_secs_f64() * 1e3))
     }
