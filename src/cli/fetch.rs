@@ -33,7 +33,7 @@ pub fn run(typed: &FetchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     }
     let recipe = Recipe::find(&typed.recipe)?;
     let download = download(typed, &recipe)?;
-    let place = weights::fetched(&recipe.name).context("cannot find the user's data folder")?;
+    let place = weights::place_of(&recipe.name).context("cannot find the user's data folder")?;
     if is_there(&place, download.sha256.as_deref())? {
         bars.say(&format!("{} is there already", place.display()));
         return Ok(Outcome::Complete);
