@@ -13,14 +13,17 @@ const SIZES: [(&str, usize, usize); 4] =
 const FRAMES: usize = 31;
 
 fn main() -> Result<(), FrameError> {
-    println!(
-        "foreground=estimated, side 384: CPU ms it adds to a composite at 1080p, mean of {FRAMES}"
-    );
-    for (what, edges) in [("a subject's soft edges", 9.0), ("soft everywhere", 1.0)] {
+    println!("frames of 1080p, side 384: CPU ms with foreground=original, and what estimated adds");
+    for (what, steepness) in [("a subject's edges", 40.0), ("soft everywhere", 1.0)] {
         for target in [PixelFormat::Rgba, PixelFormat::A420] {
-            println!("{what:<23}{target:?} {:>6.2}", estimating(target, edges)?);
+            let (share, [original, estimated]) = estimating(target, steepness)?;
+            println!(
+                "{what:<18}{target:?} {original:>6.2} {:>+6.2}   {share:>3.0} % of alpha is between",
+                estimated - original
+            );
         }
     }
+    println!();
     println!(
         "ms a frame, one core, NV12 in: each stage's least of {FRAMES} frames, and their total;"
     );
@@ -34,10 +37,11 @@ fn main() -> Result<(), FrameError> {
     Ok(())
 }
 
-/// Milliseconds that an estimated foreground adds to a composite; logits are `edges` times steep.
-fn estimating(target: PixelFormat, edges: f32) -> Result<f64, FrameError> {
+/// The share of soft pixels in percent, and milliseconds of frames with original and estimated
+/// colours; logits are so many times steeper.
+fn estimating(target: PixelFormat, steepness: f32) -> Result<(f64, [f64; 2]), FrameError> {
     let mut bench = Bench::new(384, target, 1920, 1080);
-    bench.logits.iter_mut().for_each(|logit| *logit *= edges);
+    bench.logits.iter_mut().for_each(|logit| *logit *= steepness);
     let mut spent = [0.0; 2];
     for _ in 0..FRAMES {
         for (spent, foreground) in
@@ -46,10 +50,15 @@ fn estimating(target: PixelFormat, edges: f32) -> Result<f64, FrameError> {
             bench.foreground = foreground;
             let before = cpu_ms();
             bench.frame()?;
-            *spent += cpu_ms() - before;
+            *spent += (cpu_ms() - before) / FRAMES as f64;
         }
     }
-    Ok((spent[1] - spent[0]) / FRAMES as f64)
+    let alpha: Vec<u8> = match target {
+        PixelFormat::A420 => bench.out[3].clone(),
+        _ => bench.out[0].iter().skip(3).step_by(4).copied().collect(),
+    };
+    let soft = alpha.iter().filter(|a| (1..255).contains(*a)).count();
+    Ok((100.0 * soft as f64 / alpha.len() as f64, spent))
 }
 
 /// This thread's time on a processor, to about a clock tick; waiting for one does not count.
