@@ -13,7 +13,9 @@ pub use device::OnDevice;
 pub use stage::{Cancel, Item};
 
 use crate::frame::composite::Output;
+use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
+use crate::frame::steady::Steady;
 use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::{
     Coverage, MemoryState, Point, PointKind, Prompt, Propagation, Session, SessionError,
@@ -63,6 +65,10 @@ pub struct Options {
     pub propagation: Propagation,
     /// From logits to alpha.
     pub refine: RefineMode,
+    /// Hold the matte still where the picture stands still.
+    pub steady: bool,
+    /// Which colours go with alpha.
+    pub foreground: Foreground,
     /// What is written.
     pub output: Output,
 }
@@ -220,13 +226,20 @@ fn refine<J, P>(
     spent: Sender<Exchange>,
 ) -> impl FnMut(InferredFrame<J>) -> Done<RefinedFrame<J>, J, P> {
     let mut refine = Refine::new(side);
+    let mut steady = Steady::new(side);
     move |InferredFrame(job, options, mut times, exchange, memory)| {
-        let Some(exchange) = exchange else {
+        let Some(mut exchange) = exchange else {
             return Ok(Item::Frame(RefinedFrame(job, options, times, None, memory)));
         };
         let mut fitted = spare.try_recv().unwrap_or_default();
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("refine").entered();
+            if options.is_first || !options.steady {
+                steady.reset();
+            }
+            if options.steady {
+                place::hold(&mut steady, &mut exchange)?;
+            }
             refine.fit(&exchange, options.refine, &mut fitted)
         });
         done?;
@@ -250,7 +263,7 @@ fn composite<J: Job, P>(
         }
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("composite").entered();
-            composite.run(&mut job, &current, options.output)
+            composite.run(&mut job, &current, options.foreground, options.output)
         });
         done?;
         times.composite = took;

@@ -116,7 +116,7 @@ fn frames_in_cuda_memory_come_out_as_on_the_cpu() {
         ("P010_10LE", "ARGB", "background=green"),
         ("I420", "ABGR", "refine=off"),
         ("YV12", "RGBA", "interval=3"),
-        ("BGRx", "BGRA", ""),
+        ("BGRx", "BGRA", "steady=true"),
         ("RGB", "RGBA", ""),
     ] {
         let source = source(5, &format!("format={input}"));
@@ -131,11 +131,21 @@ fn frames_in_cuda_memory_come_out_as_on_the_cpu() {
     }
 }
 
+#[test]
+fn what_the_device_cannot_do_is_an_error_that_says_so() {
+    let Some((_driver, _turn)) = driver() else { return };
+    let source = source(2, "format=NV12");
+    let matte = "mgdsam2matte name=matte foreground=estimated";
+    let there = format!("{source} ! cudaupload ! {CUDA} ! {matte} ! {CUDA} ! appsink name=out");
+    let error = run(&pipeline(&there)).unwrap_err();
+    assert!(error.contains("foreground=original"), "{error}");
+}
+
 /// Every layout out of CUDA memory to a peer in system memory, and the other way round.
 #[test]
 fn one_side_may_be_system_memory() {
     let Some((_driver, _turn)) = driver() else { return };
-    for output in ["A420", "AYUV", "GRAY8", "RGBA"] {
+    for output in ["A420", "AYUV", "GRAY8", "GRAY16_LE", "RGBA"] {
         let source = even_source(3, "format=NV12");
         let rest =
             format!("mgdsam2matte name=matte ! video/x-raw,format={output} ! appsink name=out");

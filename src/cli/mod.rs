@@ -5,10 +5,12 @@
 pub mod args;
 mod batch;
 mod bench;
+mod download;
 mod drive;
 mod dump;
 mod engine;
 mod feed;
+mod fetch;
 mod frames;
 mod interrupt;
 mod job;
@@ -16,6 +18,7 @@ mod log;
 mod matte;
 mod object;
 mod output;
+mod part;
 mod picture;
 mod progress;
 mod report;
@@ -50,6 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Matte(typed) => matte::run(&typed, &bars),
         Command::Batch(typed) => batch::run(&typed, &bars),
         Command::Engine(typed) => engine::run(&typed, &bars),
+        Command::Fetch(typed) => fetch::run(&typed, &bars),
         Command::Synth(typed) => synth::run(&typed, &bars),
         Command::Bench(typed) => bench::run(&typed, &bars),
         Command::Sheet(typed) => sheet::run(&typed),

@@ -231,8 +231,8 @@ pub enum EngineError {
     Recipe(#[from] recipe::RecipeError),
     /// The recipe has no weights of its own.
     #[error(
-        "model `{model}` ships no weights: give a checkpoint, or ask for random weights to try \
-         its speed ({from})"
+        "model `{model}` ships no weights: give a checkpoint, try `mgdsam2 fetch {model}`, or ask \
+         for random weights to try its speed ({from})"
     )]
     NoWeights {
         /// The recipe's name.

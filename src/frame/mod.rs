@@ -9,12 +9,14 @@ mod convert;
 #[cfg(feature = "cuda")]
 pub mod device;
 mod error;
+pub mod foreground;
 mod format;
 pub mod preprocess;
 pub mod refine;
 mod resize;
 mod sigmoid;
 mod source_rows;
+pub mod steady;
 mod stretch;
 mod upsample;
 mod vector;

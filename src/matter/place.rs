@@ -3,7 +3,9 @@ use super::Job;
 #[cfg(feature = "cuda")]
 use super::device;
 use crate::frame::composite::{self, Output};
+use crate::frame::foreground::Foreground;
 use crate::frame::refine::{self, Coefficients, RefineMode};
+use crate::frame::steady::Steady;
 use crate::frame::{FrameError, preprocess};
 use crate::session::Exchange;
 
@@ -32,6 +34,18 @@ impl Squash {
         let _ = exchange.on_device.take();
         self.host.run(&job.source(), exchange.image_mut())
     }
+}
+
+/// Steadies the logits. That is the host's work alone: from a device, picture and logits are
+/// fetched for it.
+pub fn hold(steady: &mut Steady, exchange: &mut Exchange) -> Result<(), FrameError> {
+    #[cfg(feature = "cuda")]
+    exchange.fetch_all()?;
+    let (image, logits) = exchange.image_and_logits();
+    steady.run(image, logits)?;
+    #[cfg(feature = "cuda")]
+    exchange.put()?;
+    Ok(())
 }
 
 /// What turns luma into alpha.
@@ -85,14 +99,18 @@ impl Composite {
         &mut self,
         job: &mut impl Job,
         fitted: &Fitted,
+        foreground: Foreground,
         output: Output,
     ) -> Result<(), FrameError> {
         #[cfg(feature = "cuda")]
         if let Some(on) = job.on_device() {
+            if foreground == Foreground::Estimated {
+                return Err(FrameError::ForegroundOnDevice);
+            }
             self.device.run(&on, fitted, output)?;
             return job.settle();
         }
         let (source, mut target) = job.views();
-        self.host.run(&source, &fitted.host, output, &mut target)
+        self.host.run(&source, &fitted.host, foreground, output, &mut target)
     }
 }

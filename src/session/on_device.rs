@@ -34,15 +34,24 @@ impl Session {
 
 impl Exchange {
     /// Brings the picture to the host, if it is not there.
-    pub(super) fn fetch(&mut self) -> Result<(), CudaError> {
+    pub fn fetch(&mut self) -> Result<(), CudaError> {
         match (&self.on_device, &mut self.image) {
             (Some(on), Tensor::U8(image)) => on.device.download(&on.image, image),
             _ => Ok(()),
         }
     }
 
+    /// Brings both to the host, if they are not there.
+    pub fn fetch_all(&mut self) -> Result<(), CudaError> {
+        self.fetch()?;
+        match (&self.on_device, &mut self.logits) {
+            (Some(on), Tensor::F32(logits)) => on.device.download(&on.logits, logits),
+            _ => Ok(()),
+        }
+    }
+
     /// Brings the logits to where the picture came from.
-    pub(super) fn put(&mut self) -> Result<(), CudaError> {
+    pub fn put(&mut self) -> Result<(), CudaError> {
         match &mut self.on_device {
             Some(on) => on.device.upload(floats(&self.logits), &mut on.logits),
             None => Ok(()),

@@ -5,6 +5,7 @@ use gstmgdsam2::cuda::{Buffer, Device};
 use gstmgdsam2::frame::composite::{Composite, Output};
 use gstmgdsam2::frame::device as gpu;
 use gstmgdsam2::frame::device::{DeviceFrame, DevicePlane};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::preprocess::Squash;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 use gstmgdsam2::frame::{FrameError, PixelFormat};
@@ -134,7 +135,9 @@ fn compare(
     let logits = logits(side, noise);
     let (mut want, mut coefficients) = (into.clone(), Coefficients::new());
     Refine::new(side).fit(&image, &logits, mode, &mut coefficients).unwrap();
-    Composite::new().run(&picture.view(), &coefficients, output, &mut want.view_mut()).unwrap();
+    Composite::new()
+        .run(&picture.view(), &coefficients, Foreground::Original, output, &mut want.view_mut())
+        .unwrap();
 
     let (image, logits) = (device.copied(&image).unwrap(), device.copied(&logits).unwrap());
     let mut coefficients = gpu::Coefficients::new(device, side).unwrap();
