@@ -499,6 +499,12 @@ API CUresult cuLaunchKernel(
     });
 }
 
+// NVRTC asks the driver for a table of private functions, and takes none from so short a one.
+API CUresult cuGetExportTable(const void **table, const void *) {
+    static const size_t bytes[] = {sizeof(size_t)};
+    return *table = bytes, SUCCESS;
+}
+
 // What libgstcuda looks for and tests do not use.
 #define MISSING(name) \
     API CUresult name() { return NOT_SUPPORTED; }

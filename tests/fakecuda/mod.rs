@@ -1,7 +1,7 @@
 //! The emulated CUDA driver: built by the system's C++ compiler, opened before anybody looks for
 //! the real one.
 #![allow(dead_code, reason = "each test file uses what it needs")]
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -66,7 +66,7 @@ fn open() -> Result<Driver, String> {
     let decoder = build("libnvcuvid.so.1", &["nvcuvid.cpp"], &[])?;
     let [library, decoder] = [driver, decoder].map(|path| {
         // SAFETY: our own libraries, whose initialisers only make maps.
-        unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }.unwrap()
+        unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.unwrap()
     });
     // SAFETY: the types are those of driver.cpp.
     let driver = unsafe {
