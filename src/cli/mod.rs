@@ -3,11 +3,14 @@
 //! [`args`] is what was typed, [`job`] what will run; then one file a subcommand.
 //! GStreamer decodes and encodes; [`drive`] runs a pipeline to its end.
 pub mod args;
+mod batch;
 mod bench;
+mod download;
 mod drive;
 mod dump;
 mod engine;
 mod feed;
+mod fetch;
 mod frames;
 mod interrupt;
 mod job;
@@ -15,6 +18,7 @@ mod log;
 mod matte;
 mod object;
 mod output;
+mod part;
 mod picture;
 mod progress;
 mod report;
@@ -47,7 +51,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let bars = progress::Bars::new(args.quiet);
     match args.command {
         Command::Matte(typed) => matte::run(&typed, &bars),
+        Command::Batch(typed) => batch::run(&typed, &bars),
         Command::Engine(typed) => engine::run(&typed, &bars),
+        Command::Fetch(typed) => fetch::run(&typed, &bars),
         Command::Synth(typed) => synth::run(&typed, &bars),
         Command::Bench(typed) => bench::run(&typed, &bars),
         Command::Sheet(typed) => sheet::run(&typed),

@@ -201,6 +201,12 @@ impl Plan {
         Ok((engine, graph_sha256))
     }
 
+    /// What makes the graphs what they are, before they are opened.
+    pub(super) fn source(&self) -> Result<String, EngineError> {
+        let sources = self.graphs.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        Ok(sources.join("\n"))
+    }
+
     fn options(&self, graph: &GraphPlan) -> Options {
         Options { precision: graph.precision, threads: self.threads }
     }

@@ -73,6 +73,12 @@ pub struct WeightsNote {
     pub licence: String,
     /// What whoever uses the shipped ones must be told.
     pub caution: Option<String>,
+    /// Where their publisher offers them as one file.
+    pub url: Option<String>,
+    /// That file's length in bytes.
+    pub size: Option<u64>,
+    /// That file's SHA-256 in hexadecimal.
+    pub sha256: Option<String>,
 }
 
 /// How OpenVINO may compute a model.
