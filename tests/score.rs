@@ -287,7 +287,7 @@ fn a_movie_scores_as_its_frames_in_a_folder_and_a_report_holds_all_it_shows() {
 #[test]
 fn a_study_writes_curves_that_a_report_draws() {
     let folder = TempDir::new().unwrap();
-    ends(0, &["synth", "--out", "clip", "--frames", "2", "--size", "96x64"], folder.path());
+    ends(0, &["synth", "--out", "clip", "--frames", "2", "--size", "90x60"], folder.path());
     let line = ["study", "robustness", "--root", "clip", "--out", "study", "--frames", "1"];
     ends(0, &line, folder.path());
     let study: Value =
