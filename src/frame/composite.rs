@@ -3,7 +3,7 @@ use super::alpha::{alpha_with_slope, alpha_without_slope};
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
-use super::convert::{convert_pixels, convert_row, interleave, scale_row};
+use super::convert::{FromYuv, convert_row, interleave, samples_to_rgb, scale_row};
 use super::refine::Coefficients;
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
 use super::upsample::Upsample;
@@ -38,6 +38,8 @@ pub struct Composite {
 struct Plan {
     /// Samples of the source to bytes of the target.
     to_target: Affine,
+    /// The same, where it is from Y'CbCr to R'G'B'.
+    from_yuv: Option<FromYuv>,
     /// Samples of the source to luma in 0..=1.
     to_luma: ([f32; 3], f32),
     /// Colours are drawn towards this as alpha falls.
@@ -110,13 +112,16 @@ impl Composite {
 
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
         let pixels = target.row_mut(0, y, 4 * self.alpha.len());
-        let Some(anchor) = plan.anchor else {
-            let (samples, to_target) = (&self.source.samples, &plan.to_target);
-            return convert_pixels(samples, to_target, &self.alpha, plan.shifts, pixels);
-        };
-        for (i, row) in self.colour.iter_mut().enumerate() {
-            convert_row(&self.source.samples, plan.to_target.output(i), row);
-            blend_row(row, &self.alpha, anchor[i]);
+        match &plan.from_yuv {
+            Some(to_rgb) => samples_to_rgb(&self.source.samples, to_rgb, &mut self.colour),
+            None => (0..3).for_each(|i| {
+                let (samples, output) = (&self.source.samples, plan.to_target.output(i));
+                convert_row(samples, output, &mut self.colour[i]);
+            }),
+        }
+        if let Some(anchor) = plan.anchor {
+            let rows = self.colour.iter_mut().zip(anchor);
+            rows.for_each(|(row, anchor)| blend_row(row, &self.alpha, anchor));
         }
         if plan.opaque {
             self.alpha.fill(255);
@@ -205,6 +210,8 @@ impl Plan {
         let straight_through = target.format == PixelFormat::A420 && is_subsampled(frame.format);
         let chroma_to_chroma = (straight_through && same_matrix).then(|| requantise(1.0));
         Self {
+            from_yuv: FromYuv::of(&to_target, depth(frame.format), CHROMA_SCALE)
+                .filter(|_| !target.format.is_yuv()),
             to_target,
             to_luma,
             anchor: anchor.map(in_target),
