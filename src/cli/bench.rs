@@ -43,14 +43,17 @@ pub fn run(typed: &BenchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-/// Median and 95th percentile of `runs` runs on grey, after one that warms up.
+/// Median, 95th percentile and mean processor time of `runs` runs on grey, after one that warms up.
 fn engine_alone(session: &mut Session, runs: u32, bars: &Bars) -> anyhow::Result<Value> {
     let mut exchange = Exchange::new(session.side());
     exchange.image_mut().fill(127);
     let bar = bars.frames(Some(u64::from(runs)));
-    let mut times = Vec::new();
+    let (mut times, mut before) = (Vec::new(), None);
     for run in 0..=runs {
         interrupt::check()?;
+        if run == 1 {
+            before = stats::cpu_time();
+        }
         let started = Instant::now();
         session.step(&exchange.image, &mut exchange.logits)?;
         if run > 0 {
@@ -58,9 +61,13 @@ fn engine_alone(session: &mut Session, runs: u32, bars: &Bars) -> anyhow::Result
             bar.inc(1);
         }
     }
+    let cpu = stats::cpu_time().zip(before).map(|(after, before)| after - before);
     bar.finish_and_clear();
     times.sort_unstable();
-    Ok(json!({ "median_ms": quantile(&times, 0.5), "p95_ms": quantile(&times, 0.95) }))
+    Ok(json!({
+        "median_ms": quantile(&times, 0.5), "p95_ms": quantile(&times, 0.95),
+        "cpu_ms": cpu.map(|cpu| cpu.as_secs_f64() * 1e3 / f64::from(runs)),
+    }))
 }
 
 /// The time that a share `q` is not above, in milliseconds.
@@ -134,12 +141,14 @@ fn print_table(report: &Value) {
     let number = |value: &Value| value.as_f64().unwrap_or_default();
     let engine = &report["engine"];
     println!(
-        "engine alone: {} at {side}x{side}, {}, {}: {:.1} ms median, {:.1} ms p95",
+        "engine alone: {} at {side}x{side}, {}, {}: {:.1} ms median, {:.1} ms p95, {:.1} ms of \
+         processors",
         text(&report["model"]),
         text(&report["backend"]),
         text(&report["precision"]),
         number(&engine["median_ms"]),
         number(&engine["p95_ms"]),
+        number(&engine["cpu_ms"]),
         side = report["side"],
     );
     println!(
