@@ -159,7 +159,7 @@ impl Plan {
         let onnx = image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?;
         let graph_sha256 = sha256(&onnx);
         progress(Progress { stage: "compiling", fraction: 0.4 });
-        let engine = OpenVino::build(&onnx, &self.signature, &self.options)?;
+        let engine = OpenVino::build(onnx, &self.signature, &self.options)?;
         Ok((engine, graph_sha256))
     }
 
