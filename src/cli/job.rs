@@ -1,9 +1,10 @@
 //! What will run: every wish checked against the others and against the files, before any work.
 use super::args::{Backend, MatteArgs, ModelArgs, Precision, WeightArgs};
+use super::object::Object;
 use super::picture;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
-use gstmgdsam2::engines::{BackendChoice, Request, Weights};
+use gstmgdsam2::engines::{BackendChoice, Request, WeightSource, Weights};
 use gstmgdsam2::signature;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -23,8 +24,12 @@ pub struct MatteJob {
     pub framerate: u32,
     /// Where the logits go, if anywhere.
     pub dump: Option<PathBuf>,
-    /// The element's properties that say which engine.
+    /// Which object to follow.
+    pub object: Object,
+    /// The element's properties that say which engine and what the matte looks like.
     pub properties: Vec<(&'static str, String)>,
+    /// Where unfinished output lies; beside the output if nowhere else.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Where frames come from.
@@ -67,6 +72,8 @@ pub enum Content {
     Cutout,
     /// The matte itself, grey.
     Alpha,
+    /// The matte itself, grey, in 16 bits.
+    Alpha16,
     /// The frame over 0xrrggbb.
     Over(u32),
 }
@@ -89,7 +96,9 @@ impl MatteJob {
             interval: typed.interval,
             framerate: typed.framerate,
             dump: typed.dump.clone(),
-            properties: properties(&typed.model)?,
+            object: Object::new(&typed.object)?,
+            properties: [properties(&typed.model)?, looks(typed)].concat(),
+            scratch: None,
         })
     }
 }
@@ -156,11 +165,14 @@ pub fn engine_request(
     typed: &WeightArgs,
     cache: Option<PathBuf>,
 ) -> anyhow::Result<Request> {
-    let weights = match (&typed.mgd, typed.random_weights) {
-        (Some(path), _) => Weights::Checkpoint(readable(path)?),
-        (None, Some(seed)) => Weights::Random(seed),
-        (None, None) => Weights::Recipe,
+    let source = |file: &Option<PathBuf>| {
+        anyhow::Ok(match (file, typed.random_weights) {
+            (Some(path), _) => WeightSource::Checkpoint(readable(path)?),
+            (None, Some(seed)) => WeightSource::Random(seed),
+            (None, None) => WeightSource::Recipe,
+        })
     };
+    let weights = Weights { mgd: source(&typed.mgd)?, sam2: source(&typed.sam2)? };
     let backend = match typed.backend {
         Backend::Auto => BackendChoice::Auto,
         Backend::Openvino => BackendChoice::OpenVino,
@@ -171,27 +183,42 @@ pub fn engine_request(
         Precision::Bf16 => signature::Precision::Bf16,
     });
     let threads = typed.threads as usize;
-    Ok(Request { model: recipe.into(), weights, backend, precision, threads, cache })
+    Ok(Request { model: ablated(recipe, typed), weights, backend, precision, threads, cache })
 }
 
 /// The same wishes as properties of the element, by name.
 pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
     let ModelArgs { model, weights: typed } = typed;
-    let weights = match (&typed.mgd, typed.random_weights) {
-        (Some(path), _) => readable(path)?.to_str().context("a path in UTF-8")?.into(),
-        (None, Some(seed)) => format!("random:{seed}"),
-        (None, None) => String::new(),
-    };
-    let nick = |value: Option<clap::builder::PossibleValue>| {
-        value.map_or("auto".into(), |value| value.get_name().to_owned())
+    let weights = |file: &Option<PathBuf>| {
+        anyhow::Ok(match (file, typed.random_weights) {
+            (Some(path), _) => readable(path)?.to_str().context("a path in UTF-8")?.into(),
+            (None, Some(seed)) => format!("random:{seed}"),
+            (None, None) => String::new(),
+        })
     };
     Ok(vec![
-        ("model", model.clone()),
-        ("weights", weights),
-        ("backend", nick(typed.backend.to_possible_value())),
-        ("precision", nick(typed.precision.and_then(|p| p.to_possible_value()))),
+        ("model", ablated(model, typed)),
+        ("weights", weights(&typed.mgd)?),
+        ("tracker-weights", weights(&typed.sam2)?),
+        ("backend", nick(typed.backend)),
+        ("precision", typed.precision.map_or("auto".into(), nick)),
         ("threads", typed.threads.to_string()),
     ])
+}
+
+/// The recipe with the blocks that `--ablate` names left out, as the engines take it.
+fn ablated(recipe: &str, typed: &WeightArgs) -> String {
+    typed.ablate.iter().fold(recipe.into(), |name, block| format!("{name}~{}", nick(*block)))
+}
+
+/// What the matte shall look like, likewise.
+fn looks(typed: &MatteArgs) -> Vec<(&'static str, String)> {
+    vec![("steady", typed.steady.to_string()), ("foreground", nick(typed.foreground))]
+}
+
+/// The element and the command line call their values the same.
+fn nick(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
 }
 
 fn readable(path: &Path) -> anyhow::Result<PathBuf> {

@@ -5,23 +5,32 @@
 //! processor; see [`cache`] for what happens when builds are cut short or meet.
 pub mod cache;
 pub mod entry;
+mod graphs;
 mod open;
 pub mod recipe;
+mod shared;
+pub mod tracker_recipe;
 pub mod weights;
 
 pub use recipe::Recipe;
-pub use weights::Weights;
+pub use shared::{Busy, SharedEngines};
+pub use weights::{WeightSource, Weights};
 
 use self::cache::Cache;
 use self::entry::Entry;
-use self::open::Plan;
-use crate::backend::BackendError;
-use crate::checkpoint::CheckpointError;
+use self::graphs::{Sources, detail_shape, graphs};
+use self::open::{Found, Plan};
+use crate::backend::{BackendError, Engine};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::GraphError;
-use crate::session::Session;
-use crate::session::SessionError;
+use crate::session::{
+    BankOptions, MaskSelection, Session, SessionError, Tracker, TrackerEngines, TrackerOptions,
+};
 pub use crate::signature::Precision;
+use crate::signature::Signature;
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// What runs the engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,8 +74,12 @@ pub struct Opened {
     pub session: Session,
     /// The recipe's name.
     pub model: String,
-    /// What the weights are: a file's path, or `random weights, seed 0`.
+    /// What the weights are: a file's path, or `random weights, seed 0`; the detail path's if
+    /// there is one, else the tracker's.
     pub weights: String,
+    /// The tracker; `None` where the recipe has none or its checkpoint was not given: then
+    /// propagation and prompts do nothing.
+    pub tracker: Option<TrackerFacts>,
     /// `openvino 2026.4.1 (CPU)`, for statistics and logs.
     pub backend: String,
     /// What the engine computes in.
@@ -75,17 +88,37 @@ pub struct Opened {
     pub warnings: Vec<String>,
 }
 
-/// An engine in the cache.
+/// What a tracker turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackerFacts {
+    /// As [`Opened::weights`].
+    pub weights: String,
+    /// What its engines compute in.
+    pub precision: Precision,
+    /// The most frames that a frame can look at.
+    pub memory_frames: u32,
+}
+
+/// A recipe's engines in the cache.
 #[derive(Debug)]
 pub struct Built {
+    /// In the order of building.
+    pub graphs: Vec<BuiltGraph>,
+    /// As in [`Opened`].
+    pub warnings: Vec<String>,
+}
+
+/// One engine in the cache.
+#[derive(Debug)]
+pub struct BuiltGraph {
+    /// The graph's name: `image`, `memory_attention`, ...
+    pub graph: String,
     /// Where it is; none if it could not be kept, which `warnings` then says why.
     pub entry: Option<Entry>,
     /// It was there before.
     pub reused: bool,
     /// What the engine computes in.
     pub precision: Precision,
-    /// As in [`Opened`].
-    pub warnings: Vec<String>,
 }
 
 /// Builds or finds in the cache the engines of `request`, and opens them.
@@ -94,15 +127,32 @@ pub struct Built {
 pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
     let mut plan = Plan::new(request)?;
     let found = plan.open(request, progress)?;
+    let engines = found.into_iter().map(|found| Box::new(found.engine) as Box<dyn Engine>);
+    let session = assemble(&plan.recipe, engines)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
-    Ok(Opened {
-        precision: found.engine.precision(),
-        weights: plan.checkpoint.source(),
+    Ok(describe(plan, session))
+}
+
+/// What the engines of `session` turned out to be.
+fn describe(plan: Plan, session: Session) -> Opened {
+    let Sources { detail, tracker } = plan.sources;
+    let facts = tracker.as_ref().zip(session.tracker());
+    let tracker_facts = facts.map(|((weights, precision), tracker)| TrackerFacts {
+        weights: weights.source(),
+        precision: *precision,
+        memory_frames: tracker.shape().num_maskmem as u32,
+    });
+    let of_matte = detail.or(tracker);
+    let (weights, precision) = of_matte.expect("a recipe has a detail path or a tracker");
+    Opened {
+        session,
+        model: plan.recipe.label(),
+        weights: weights.source(),
+        tracker: tracker_facts,
         backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
-        session: Session::new(Box::new(found.engine))?,
-        model: plan.recipe.name,
+        precision,
         warnings: plan.warnings,
-    })
+    }
 }
 
 /// Builds the engines of `request` into its cache, unless they are there, whole.
@@ -110,8 +160,56 @@ pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Bu
     let mut plan = Plan::new(request)?;
     let found = plan.open(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
-    let precision = found.engine.precision();
-    Ok(Built { entry: found.entry, reused: found.reused, precision, warnings: plan.warnings })
+    let graphs = found.into_iter().map(|Found { engine, entry, reused }| BuiltGraph {
+        graph: engine.signature().graph.clone(),
+        precision: engine.precision(),
+        entry,
+        reused,
+    });
+    Ok(Built { graphs: graphs.collect(), warnings: plan.warnings })
+}
+
+/// What every graph of `recipe` takes and gives, where there are weights for all of them.
+pub fn signatures(recipe: &Recipe) -> Vec<Signature> {
+    let source = || Some((Rc::new(Checkpoint::random(0)), recipe.openvino.precision));
+    let sources = Sources { detail: source(), tracker: source() };
+    graphs(recipe, &sources).into_iter().map(|graph| graph.signature).collect()
+}
+
+/// The session of `recipe`'s engines, which are those of its tracker too or of its detail path
+/// alone.
+fn assemble(
+    recipe: &Recipe,
+    engines: impl Iterator<Item = Box<dyn Engine>>,
+) -> Result<Session, EngineError> {
+    let named = |engine: Box<dyn Engine>| (engine.signature().graph.clone(), engine);
+    let mut engines: HashMap<String, Box<dyn Engine>> = engines.map(named).collect();
+    let mut take = |graph: &str| engines.remove(graph);
+    let detail = take("image").or_else(|| take("detail_decoder"));
+    let encoder = take("tracker_encoder").or_else(|| take("detail_encoder"));
+    let (Some(encoder), Some(tracker)) = (encoder, &recipe.tracker) else {
+        return Ok(Session::new(detail.expect("without a tracker there is a detail path"))?);
+    };
+    let shape = recipe.model.as_ref().map(|model| detail_shape(model, Some(tracker)));
+    let mut take = |graph| take(graph).expect("every tracker has this graph");
+    let engines = TrackerEngines {
+        memory_attention: take("memory_attention"),
+        decoder: take("tracker_decoder"),
+        prompt_decoder: take("prompt_decoder"),
+        memory_encoder: take("memory_encoder"),
+    };
+    // As SAM2's video predictor is built for SAM2.1.
+    let bank = BankOptions { selection: tracker.memory_selection, ..BankOptions::default() };
+    let dynamic_multimask = Some(MaskSelection::default());
+    let options = TrackerOptions { bank, dynamic_multimask, binarize_prompted: true };
+    let tracker = Tracker::new(engines, tracker.model.shape(), options)?;
+    Ok(Session::with_tracker(detail.zip(shape), encoder, tracker)?)
+}
+
+/// SHA-256 of all that makes the graph of `request`: our code, the model's dimensions, the
+/// precision, the weights. Two machines that print the same run the same model.
+pub fn fingerprint(request: &Request) -> Result<String, EngineError> {
+    Ok(entry::sha256(Plan::new(request)?.source()?.as_bytes()))
 }
 
 /// Every entry of the cache in `folder`, or the user's: for lists. Engines are not read, see
@@ -133,8 +231,8 @@ pub enum EngineError {
     Recipe(#[from] recipe::RecipeError),
     /// The recipe has no weights of its own.
     #[error(
-        "model `{model}` ships no weights: give a checkpoint, or ask for random weights to try \
-         its speed ({from})"
+        "model `{model}` ships no weights: give a checkpoint, try `mgdsam2 fetch {model}`, or ask \
+         for random weights to try its speed ({from})"
     )]
     NoWeights {
         /// The recipe's name.
