@@ -9,6 +9,7 @@ use crate::cli::matte::{self, Matted};
 use crate::cli::stats;
 use anyhow::ensure;
 use indicatif::ProgressBar;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -123,7 +124,8 @@ impl<I: Iterator<Item = anyhow::Result<Item>> + Send> Work<'_, I> {
             progress.failed += 1;
         }
         if self.json {
-            println!("{}", serde_json::to_string(record)?);
+            // Whoever has stopped reading does not stop the batch.
+            let _ = writeln!(io::stdout(), "{}", serde_json::to_string(record)?);
         }
         Ok(())
     }

@@ -51,12 +51,17 @@ pub fn run(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let share = Share::of(&listing, typed.shard, &job)?;
     let (earlier, started) = (share.done, Instant::now());
     let progress = work(&job, journal, &listing, share, typed, bars)?;
-    if typed.shard.is_none() {
-        results::write(&job.out, &listing)?;
+    let mut left = progress.failed;
+    if typed.shard.is_none()
+        && let Err(error) = results::write(&job.out, &listing)
+    {
+        // The journal has it all: the next run writes it.
+        tracing::warn!("{error:#}");
+        left += 1;
     }
     let seconds = started.elapsed().as_secs_f64();
     tell(typed.json, &progress, earlier, seconds, bars);
-    outcome(earlier + progress.done, progress.failed)
+    outcome(earlier + progress.done, left)
 }
 
 /// What of the listing a run has to do.
