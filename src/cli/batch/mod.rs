@@ -141,11 +141,12 @@ fn work(
     };
     let ended = thread::scope(|scope| {
         let lanes: Vec<_> = (0..job.lanes()).map(|_| scope.spawn(|| work.run())).collect();
-        let ends = lanes.into_iter().map(|lane| lane.join());
-        ends.map(|end| end.unwrap_or_else(|_| Err(anyhow::anyhow!("a lane panicked")))).collect()
+        let mut ends = lanes.into_iter().map(|lane| lane.join());
+        let panicked = |_| Err(anyhow::anyhow!("a lane panicked"));
+        ends.try_for_each(|end| end.unwrap_or_else(panicked))
     });
     bar.finish_and_clear();
-    let Ok(()) = ended else { return ended.map(|()| Progress::default()) };
+    ended?;
     remove(&scratch)?;
     Ok(work.progress.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
