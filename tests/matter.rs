@@ -5,6 +5,7 @@ mod world;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use fake::{Control, PATIENCE, alpha, wait_until};
 use gstmgdsam2::frame::composite::Output;
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::RefineMode;
 use gstmgdsam2::frame::{
     Colorimetry, FrameView, FrameViewMut, Matrix, PixelFormat, Plane, PlaneMut,
@@ -98,7 +99,9 @@ fn frame(index: usize, value: u8, interval: u32) -> Input {
     let (source, target) = (vec![value; WIDTH * HEIGHT], vec![0; WIDTH * HEIGHT]);
     let (refine, output) = (RefineMode::Off, Output::Straight);
     let (time, propagation) = (None, Propagation::default());
-    let options = Options { interval, is_first: false, time, propagation, refine, output };
+    let (is_first, steady, foreground) = (false, false, Foreground::Original);
+    let options =
+        Options { interval, is_first, time, propagation, refine, steady, foreground, output };
     let job = Grey { index, source, target, is_late: false };
     Item::Frame(Incoming { job, options, prompts: Vec::new() })
 }

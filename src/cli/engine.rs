@@ -42,10 +42,10 @@ fn list() -> anyhow::Result<()> {
     for model in Recipe::list() {
         println!("{model:16} {}", Recipe::find(model)?.title);
         let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref().ok());
-        for built in manifests.filter(|manifest| manifest.labels.model == model) {
+        for built in manifests.filter(|m| m.labels.model.split('~').next() == Some(model)) {
             let (precision, megabytes) = (name(built.identity.precision), built.size / 1_000_000);
-            let Labels { graph, weights, .. } = &built.labels;
-            println!("{:16}   built: {graph}, {precision}, {megabytes} MB, {weights}", "");
+            let Labels { model, graph, weights } = &built.labels;
+            println!("{:16}   built: {model}, {graph}, {precision}, {megabytes} MB, {weights}", "");
         }
     }
     let damaged = entries.iter().filter_map(|entry| Some((entry, entry.manifest.as_ref().err()?)));

@@ -146,7 +146,7 @@ fn describe(plan: Plan, session: Session) -> Opened {
     let (weights, precision) = of_matte.expect("a recipe has a detail path or a tracker");
     Opened {
         session,
-        model: plan.recipe.name,
+        model: plan.recipe.label(),
         weights: weights.source(),
         tracker: tracker_facts,
         backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
@@ -231,8 +231,8 @@ pub enum EngineError {
     Recipe(#[from] recipe::RecipeError),
     /// The recipe has no weights of its own.
     #[error(
-        "model `{model}` ships no weights: give a checkpoint, or ask for random weights to try \
-         its speed ({from})"
+        "model `{model}` ships no weights: give a checkpoint, try `mgdsam2 fetch {model}`, or ask \
+         for random weights to try its speed ({from})"
     )]
     NoWeights {
         /// The recipe's name.

@@ -185,7 +185,11 @@ fn round_to_bits(value: f32) -> u32 {
     (value + 12_582_912.0).to_bits()
 }
 
-fn check_elements(name: &'static str, expected: usize, found: usize) -> Result<(), FrameError> {
+pub(super) fn check_elements(
+    name: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), FrameError> {
     match found == expected {
         true => Ok(()),
         false => Err(FrameError::Elements { name, expected, found }),

@@ -4,6 +4,7 @@ use crate::reference;
 use crate::refine::{fit, logits, matte};
 use crate::squash::squash;
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::{Coefficients, RefineMode};
 use gstmgdsam2::frame::{Colorimetry, Matrix, PixelFormat};
 
@@ -22,7 +23,9 @@ fn composite(
     colorimetry: Colorimetry,
 ) -> Picture {
     let mut target = Picture::new(format, (frame.width, frame.height), colorimetry, 7);
-    Composite::new().run(&frame.view(), coefficients, output, &mut target.view_mut()).unwrap();
+    Composite::new()
+        .run(&frame.view(), coefficients, Foreground::Original, output, &mut target.view_mut())
+        .unwrap();
     target
 }
 

@@ -1,5 +1,7 @@
 //! What was typed after `mgdsam2 batch`, and what a job file says: the same wishes.
-use crate::cli::args::{Backend, ModelArgs, ObjectArgs, Precision, Propagation, WeightArgs};
+use crate::cli::args::{
+    Ablate, Backend, ModelArgs, ObjectArgs, Precision, Propagation, WeightArgs,
+};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -77,6 +79,10 @@ pub struct Wishes {
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     #[serde(alias = "weights", skip_serializing_if = "Option::is_none")]
     pub mgd: Option<PathBuf>,
+    /// Leave blocks out, without retraining: shows how far the weights rely on them
+    #[arg(long, value_name = "BLOCK", value_enum, value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ablate: Vec<Ablate>,
     /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
     #[arg(long, value_name = "CKPT")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +134,7 @@ impl Wishes {
             format: self.format.or(others.format),
             model: self.model.or(others.model),
             mgd: self.mgd.or(others.mgd.filter(|_| self.random_weights.is_none())),
+            ablate: if self.ablate.is_empty() { others.ablate } else { self.ablate },
             sam2: self.sam2.or(others.sam2.filter(|_| self.random_weights.is_none())),
             random_weights: self.random_weights.or(others.random_weights),
             backend: self.backend.or(others.backend),
@@ -170,6 +177,7 @@ impl Wishes {
             model: self.model.clone().unwrap_or_default(),
             weights: WeightArgs {
                 mgd: self.mgd.clone(),
+                ablate: self.ablate.clone(),
                 sam2: self.sam2.clone(),
                 random_weights: self.random_weights,
                 backend: self.backend.unwrap_or_default(),
