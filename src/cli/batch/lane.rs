@@ -45,6 +45,8 @@ pub struct Progress {
     pub frames: u64,
     /// What the engine took for them.
     pub engine: Duration,
+    /// From the first item's start to the last one's end.
+    pub time: Duration,
 }
 
 impl<I: Iterator<Item = anyhow::Result<Item>> + Send> Work<'_, I> {

@@ -49,7 +49,7 @@ pub fn run(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let journal = Journal::open(&job.out, typed.shard)?;
     let listing = Listing::make(&job, typed.shard.is_some())?;
     let share = Share::of(&listing, typed.shard, &job)?;
-    let (earlier, started) = (share.done, Instant::now());
+    let earlier = share.done;
     let progress = work(&job, journal, &listing, share, typed, bars)?;
     let mut left = progress.failed;
     if typed.shard.is_none()
@@ -59,8 +59,7 @@ pub fn run(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
         tracing::warn!("{error:#}");
         left += 1;
     }
-    let seconds = started.elapsed().as_secs_f64();
-    tell(typed.json, &progress, earlier, seconds, bars);
+    tell(typed.json, &progress, earlier, bars);
     outcome(earlier + progress.done, left)
 }
 
@@ -139,6 +138,7 @@ fn work(
         json: typed.json,
         progress: Mutex::default(),
     };
+    let started = Instant::now();
     let ended = thread::scope(|scope| {
         let lanes: Vec<_> = (0..job.lanes()).map(|_| scope.spawn(|| work.run())).collect();
         let mut ends = lanes.into_iter().map(|lane| lane.join());
@@ -148,7 +148,8 @@ fn work(
     bar.finish_and_clear();
     ended?;
     remove(&scratch)?;
-    Ok(work.progress.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let progress = work.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Progress { time: started.elapsed(), ..progress })
 }
 
 /// Removes a folder of what was not finished.
@@ -170,8 +171,10 @@ fn merge(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     outcome(done, failed + missing)
 }
 
-fn tell(json: bool, progress: &Progress, earlier: u64, seconds: f64, bars: &Bars) {
-    let Progress { done, failed, frames, engine } = progress;
+fn tell(json: bool, progress: &Progress, earlier: u64, bars: &Bars) {
+    let Progress { done, failed, frames, engine, time } = progress;
+    // A batch that was through before takes no time.
+    let seconds = time.as_secs_f64().max(1e-9);
     let (rate, busy) = (*frames as f64 / seconds, engine.as_secs_f64() / seconds);
     if json {
         let summary = json!({
