@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold mattes beside other things, such as frames.
-pub const MATTES: [&str; 3] = ["gt", "alpha", "pha"];
+pub const MATTES: [&str; 4] = ["gt", "alpha", "pha", "mattes"];
 /// Folders that hold frames beside other things, such as mattes.
 pub const FRAMES: [&str; 2] = ["im", "fgr"];
 const MOVIES: [&str; 5] = ["mkv", "mov", "mp4", "webm", "avi"];

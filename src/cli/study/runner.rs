@@ -44,6 +44,11 @@ impl Runner {
         Ok(Self(job::properties(typed)?))
     }
 
+    /// The recipe, and what is left out of it.
+    pub fn model(&self) -> &str {
+        self.0.iter().find(|(name, _)| *name == "model").map_or("", |(_, model)| model)
+    }
+
     /// Mattes `count` frames, which `frame` makes, and scores them.
     pub fn run(
         &self,
