@@ -161,7 +161,8 @@ pub struct ObjectArgs {
 }
 
 /// What frames take over from those before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Propagation {
     /// The object is remembered and followed, where the model has a tracker
     #[default]

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// An engine that whoever holds the lock may run.
+type Turn = Arc<Mutex<Box<dyn Engine>>>;
+
 /// The engines of one recipe.
 pub struct SharedEngines {
     recipe: Recipe,
-    engines: Vec<(Signature, Arc<Mutex<Box<dyn Engine>>>)>,
+    engines: Vec<(Signature, Turn)>,
 }
 
 /// How long engines have run for somebody.
@@ -46,7 +49,7 @@ impl SharedEngines {
     /// One more session, which remembers a clip of its own; what the engines take for it goes into
     /// `busy`.
     pub fn session(&self, busy: &Busy) -> Result<Session, EngineError> {
-        let share = |(signature, engine): &(Signature, Arc<Mutex<Box<dyn Engine>>>)| {
+        let share = |(signature, engine): &(Signature, Turn)| {
             let (signature, engine) = (signature.clone(), engine.clone());
             Box::new(Share { signature, engine, busy: busy.clone() }) as Box<dyn Engine>
         };
@@ -57,7 +60,7 @@ impl SharedEngines {
 /// What one session has of an engine.
 struct Share {
     signature: Signature,
-    engine: Arc<Mutex<Box<dyn Engine>>>,
+    engine: Turn,
     busy: Busy,
 }
 
