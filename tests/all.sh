@@ -18,22 +18,34 @@ check() {
     fi
 }
 
-pipelines/setup.sh --cuda || exit 1
+pipelines/setup.sh || exit 1
 # ONNX's own checker, for the graphs' test.
 [[ -d .deps/python/onnx ]] ||
     python3 -m pip install --quiet --root-user-action=ignore --target .deps/python onnx ||
     echo "== onnx's checker will be skipped: its package could not be installed"
+# Kubernetes' schema, for the manifests' test.
+[[ -d .deps/python/kubernetes_validate ]] ||
+    python3 -m pip install --quiet --root-user-action=ignore --target .deps/python kubernetes-validate ||
+    echo "== Kubernetes' manifests will be skipped: their schema could not be installed"
 export RUSTDOCFLAGS="-D warnings"
 
 check format cargo fmt --check
+# Before the build without the feature, which it leaves in place.
+if pipelines/setup.sh --cuda; then
+    check cuda cargo test --release --locked --features cuda --test cuda --test cuda_memory --test cuda_missing
+else
+    echo "== cuda's tests skipped: NVRTC or a C++ compiler could not be installed"
+fi
 # One release build serves the tests, the demo and the pipelines.
-check build cargo build --release --locked --features cuda
-check test cargo test --release --locked --features cuda --no-fail-fast
-check clippy cargo clippy --release --locked --features cuda --all-targets -- -D warnings
-check docs cargo doc --release --locked --features cuda --no-deps --document-private-items
+check build cargo build --release --locked
+check test cargo test --release --locked --no-fail-fast
+check slurm tests/slurm.sh
+check kubernetes python3 tests/kubernetes.py
+check clippy cargo clippy --release --locked --all-targets -- -D warnings
+check docs cargo doc --release --locked --no-deps --document-private-items
 check licences python3 tests/licences.py
 if command -v shellcheck >/dev/null; then
-    check shellcheck shellcheck pipelines/*.sh tests/all.sh
+    check shellcheck shellcheck pipelines/*.sh pipelines/slurm/*.sbatch tests/*.sh
 else
     echo "== shellcheck skipped: it is not installed"
 fi

@@ -161,7 +161,8 @@ pub struct ObjectArgs {
 }
 
 /// What frames take over from those before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Propagation {
     /// The object is remembered and followed, where the model has a tracker
     #[default]
@@ -340,6 +341,9 @@ pub struct BenchArgs {
     /// Timed frames per picture size
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..))]
     pub frames: u32,
+    /// Time all but the engine as for a model that sees pictures of N x N, instead of this one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(32..=4096))]
+    pub side: Option<u16>,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,

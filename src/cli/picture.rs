@@ -54,10 +54,17 @@ pub fn decode(path: &Path, caps: &str) -> anyhow::Result<gst::Sample> {
 
 /// Packed R'G'B' rows without padding, in GStreamer's hands.
 pub fn of_rgb((width, height): (usize, usize), rgb: Vec<u8>) -> anyhow::Result<gst::Sample> {
-    let info = VideoInfo::builder(VideoFormat::Rgb, width as u32, height as u32)
-        .stride(&[3 * width as i32])
-        .build()?;
-    let buffer = gst::Buffer::from_mut_slice(rgb);
+    let info = VideoInfo::builder(VideoFormat::Rgb, width as u32, height as u32).build()?;
+    // Caps do not say how long rows are: GStreamer takes whole fours.
+    let (row, stride) = (3 * width, info.stride()[0] as usize);
+    let rows = match row == stride {
+        true => rgb,
+        false => {
+            let padding = vec![0; stride - row];
+            rgb.chunks_exact(row).flat_map(|row| [row, &padding]).flatten().copied().collect()
+        }
+    };
+    let buffer = gst::Buffer::from_mut_slice(rows);
     Ok(gst::Sample::builder().buffer(&buffer).caps(&info.to_caps()?).build())
 }
 

@@ -35,8 +35,21 @@ struct Tap {
 struct Affine {
     float m[3][3];
     float k[3];
-    u32 luma_last;  // the CPU's order of sums where all three outputs take the same of luma
 };
+
+// Y'CbCr to R'G'B' in whole numbers: weights in 1/65536 of FRACTION bits below a byte's.
+struct FromYuv {
+    u32 luma_shift;
+    u32 chroma_shift;
+    int centre;
+    int luma;
+    int red_v;
+    int green[2];
+    int blue_u;
+    int k[2];  // of red and blue, and of green
+};
+
+#define FRACTION 5
 
 static __device__ __forceinline__ float weighted(const float s[3], const float m[3], float k) {
     return s[0] * m[0] + s[1] * m[1] + s[2] * m[2] + k;
@@ -52,9 +65,21 @@ static __device__ __forceinline__ u32 to_byte(float v) {
 }
 
 static __device__ __forceinline__ u32 affine(const Affine &map, const float s[3], int i) {
-    if (map.luma_last)
-        return to_byte(s[0] * map.m[i][0] + (s[1] * map.m[i][1] + s[2] * map.m[i][2] + map.k[i]));
     return to_byte(weighted(s, map.m[i], map.k[i]));
+}
+
+static __device__ __forceinline__ u32 whole_byte(int colour) {
+    colour >>= FRACTION;
+    return colour < 0 ? 0 : (colour > 255 ? 255 : colour);
+}
+
+static __device__ __forceinline__ void yuv_to_rgb(const FromYuv &map, int y, int u, int v, u32 rgb[3]) {
+    y = y * (1 << map.luma_shift) * map.luma >> 16;
+    u = (u - map.centre) * (1 << map.chroma_shift);
+    v = (v - map.centre) * (1 << map.chroma_shift);
+    rgb[0] = whole_byte(y + (v * map.red_v >> 16) + map.k[0]);
+    rgb[1] = whole_byte(y + (u * map.green[0] >> 16) + (v * map.green[1] >> 16) + map.k[1]);
+    rgb[2] = whole_byte(y + (u * map.blue_u >> 16) + map.k[0]);
 }
 
 static __device__ __forceinline__ const u8 *at(const Component &c, u32 x, u32 y) {
@@ -75,7 +100,7 @@ struct Squash {
     Source source;
     Axis across[2];  // of the first component, of chroma
     Axis down[2];
-    Affine to_rgb;
+    FromYuv to_rgb;
     u32 is_rgb;
     u32 side;
     u8 *image;  // (side, side, 3)
@@ -105,17 +130,17 @@ static __device__ __forceinline__ void squash_component(
     u32 left = across.first[x];
     u32 y_last = min(y0 + TILE_H, p.side) - 1;
     u32 top = down.first[y0], bottom = min(down.first[y_last] + down.taps, down.inputs);
-    for (int n = 0; n < OUTPUTS; n++) sums[n] = 1u << 22;
+    for (int n = 0; n < OUTPUTS; n++) sums[n] = 1u << 21;
     for (u32 start = top; start < bottom; start += ROWS) {
         u32 end = min(start + ROWS, bottom);
         for (u32 r = start + lane; r < end; r += THREADS / TILE_W) {
-            u32 sum = 1u << 6;
+            u32 sum = 1u << 5;
             for (u32 t = 0; t < across.taps; t++) {
                 // Taps beyond the plane have no weight.
                 u32 from = min(left + t, across.inputs - 1);
                 sum += byte_at(p.source, i, from, r) * across.weights[t * p.side + x];
             }
-            between[r - start][column] = (u16)(sum >> 7);
+            between[r - start][column] = (u16)(sum >> 6);
         }
         __syncthreads();
         for (int n = 0; n < OUTPUTS; n++) {
@@ -140,13 +165,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) squash(Squash p) {
     u8 *pixel = tile + (lane * TILE_W + column) * 3;
     const u32 next = THREADS / TILE_W * TILE_W * 3;
     for (u32 i = 0; i < 3; i++) {
-        u32 sums[OUTPUTS] = {128u << 23, 128u << 23, 128u << 23, 128u << 23};
+        u32 sums[OUTPUTS] = {128u << 22, 128u << 22, 128u << 22, 128u << 22};
         if (i < p.source.count) squash_component(p, i, x0, y0, between, sums);
-        for (int n = 0; n < OUTPUTS; n++) pixel[n * next + i] = (u8)(sums[n] >> 23);
+        for (int n = 0; n < OUTPUTS; n++) pixel[n * next + i] = (u8)(sums[n] >> 22);
     }
     for (int n = 0; n < OUTPUTS && !p.is_rgb; n++, pixel += next) {
-        float samples[3] = {(float)pixel[0], (float)pixel[1], (float)pixel[2]};
-        for (int i = 0; i < 3; i++) pixel[i] = (u8)affine(p.to_rgb, samples, i);
+        u32 rgb[3];
+        yuv_to_rgb(p.to_rgb, pixel[0], pixel[1], pixel[2], rgb);
+        for (int i = 0; i < 3; i++) pixel[i] = (u8)rgb[i];
     }
     __syncthreads();
     u32 width = min(TILE_W, p.side - x0), height = min(TILE_H, p.side - y0);
@@ -343,6 +369,8 @@ struct Composite {
     float luma[3];
     float luma_k;
     Affine to_target;
+    FromYuv from_yuv;
+    u32 yuv_to_rgb;  // by `from_yuv`
     u32 blend;      // draw colours towards `anchor` as alpha falls
     u32 anchor[3];
     u32 opaque;     // write 255 for alpha
@@ -472,10 +500,13 @@ extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_packed(
     for (u32 n = 0; n < 4; n++) {
         u32 alpha = alpha_at(p, samples[n], min(x0 + n, p.source.width - 1), y);
         packed[n] = (p.opaque ? 255 : alpha) << p.shifts[3];
+        const float *s = samples[n];
+        u32 colour[3];
+        if (p.yuv_to_rgb) yuv_to_rgb(p.from_yuv, (int)s[0], (int)s[1], (int)s[2], colour);
+        else for (int i = 0; i < 3; i++) colour[i] = affine(p.to_target, s, i);
         for (int i = 0; i < 3; i++) {
-            u32 colour = affine(p.to_target, samples[n], i);
-            if (p.blend) colour = blended(colour, alpha, p.anchor[i]);
-            packed[n] |= colour << p.shifts[i];
+            if (p.blend) colour[i] = blended(colour[i], alpha, p.anchor[i]);
+            packed[n] |= colour[i] << p.shifts[i];
         }
     }
     u8 *out = p.plane[0] + (size_t)y * p.stride[0] + (size_t)x0 * 4;

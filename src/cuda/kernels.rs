@@ -57,8 +57,28 @@ pub struct Affine {
     pub m: [[f32; 3]; 3],
     /// Constants.
     pub k: [f32; 3],
-    /// 1 where luma is added last, which is the CPU's order from Y'CbCr to R'G'B'.
-    pub luma_last: u32,
+}
+
+/// Y'CbCr to R'G'B' in whole numbers, as the CPU's code has them.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+pub struct FromYuv {
+    /// Bits that luma goes up by.
+    pub luma_shift: u32,
+    /// Bits that chroma goes up by, from its centre.
+    pub chroma_shift: u32,
+    /// Chroma of greys.
+    pub centre: i32,
+    /// Luma's weight in every colour.
+    pub luma: i32,
+    /// Cr's weight in red.
+    pub red_v: i32,
+    /// Cb's and Cr's weights in green.
+    pub green: [i32; 2],
+    /// Cb's weight in blue.
+    pub blue_u: i32,
+    /// Constants: of red and blue, and of green.
+    pub k: [i32; 2],
 }
 
 /// Linear interpolation between samples `left` and `left + 1`.
@@ -78,7 +98,7 @@ unsafe impl DeviceRepr for Tap {}
 pub struct Axis {
     /// Of each output: its first input.
     pub first: Buffer<u32>,
-    /// `[tap * outputs + output]`, in 1/2^15.
+    /// `[tap * outputs + output]`, in 1/2^14.
     pub weights: Buffer<u16>,
     /// Inputs that an output is made of.
     pub taps: u32,
@@ -96,7 +116,7 @@ pub struct Squash<'a> {
     /// Along columns.
     pub down: [&'a Axis; 2],
     /// From 8-bit samples; `None` where they are R'G'B'.
-    pub to_rgb: Option<Affine>,
+    pub to_rgb: Option<FromYuv>,
     /// Of the picture, in pixels.
     pub side: usize,
 }
@@ -150,6 +170,8 @@ pub struct Alpha<'a> {
 pub struct Colour {
     /// Samples to the target's bytes.
     pub to_target: Affine,
+    /// The same, where a packed target's colours are R'G'B' from Y'CbCr.
+    pub from_yuv: Option<FromYuv>,
     /// Colours are drawn towards this as alpha falls.
     pub anchor: Option<[u8; 3]>,
     /// Alpha is written as 255.
@@ -183,7 +205,7 @@ struct SquashParameter {
     source: Source,
     across: [AxisParameter; 2],
     down: [AxisParameter; 2],
-    to_rgb: Affine,
+    to_rgb: FromYuv,
     is_rgb: u32,
     side: u32,
     image: u64,
@@ -218,6 +240,8 @@ struct CompositeParameter {
     luma: [f32; 3],
     luma_k: f32,
     to_target: Affine,
+    from_yuv: FromYuv,
+    yuv_to_rgb: u32,
     blend: u32,
     anchor: [u32; 3],
     opaque: u32,
@@ -422,6 +446,8 @@ impl Device {
             luma: alpha.to_luma.0,
             luma_k: alpha.to_luma.1,
             to_target: colour.to_target,
+            from_yuv: colour.from_yuv.unwrap_or_default(),
+            yuv_to_rgb: colour.from_yuv.is_some().into(),
             blend: colour.anchor.is_some().into(),
             anchor: colour.anchor.unwrap_or_default().map(u32::from),
             opaque: colour.opaque.into(),

@@ -10,5 +10,7 @@ mod picture;
 
 pub use device::{Buffer, Current, Device};
 pub use error::CudaError;
-pub use kernels::{Affine, Alpha, Axis, Colour, Fit, FitScratch, Halved, Lerps, Squash, Tap};
+pub use kernels::{
+    Affine, Alpha, Axis, Colour, Fit, FitScratch, FromYuv, Halved, Lerps, Squash, Tap,
+};
 pub use picture::{Component, Source, Target};

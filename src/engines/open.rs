@@ -197,7 +197,7 @@ impl Plan {
         let onnx = (graph.make)(empty)?.to_bytes()?;
         let graph_sha256 = sha256(&onnx);
         progress(Progress { stage: "compiling", fraction: 0.4 });
-        let engine = OpenVino::build(&onnx, &graph.signature, &self.options(graph))?;
+        let engine = OpenVino::build(onnx, &graph.signature, &self.options(graph))?;
         Ok((engine, graph_sha256))
     }
 

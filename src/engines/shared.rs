@@ -1,17 +1,20 @@
 //! Engines that are opened once, for several sessions at a time: they take turns.
 use super::open::Plan;
 use super::{EngineError, Opened, Progress, Recipe, Request, assemble, describe};
-use crate::backend::{BackendError, Engine, Tensor};
+use crate::backend::{BackendError, DeviceRun, Engine, Tensor};
 use crate::session::Session;
 use crate::signature::Signature;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// An engine that whoever holds the lock may run.
+type Turn = Arc<Mutex<Box<dyn Engine>>>;
+
 /// The engines of one recipe.
 pub struct SharedEngines {
     recipe: Recipe,
-    engines: Vec<(Signature, Arc<Mutex<Box<dyn Engine>>>)>,
+    engines: Vec<(Signature, Turn)>,
 }
 
 /// How long engines have run for somebody.
@@ -46,7 +49,7 @@ impl SharedEngines {
     /// One more session, which remembers a clip of its own; what the engines take for it goes into
     /// `busy`.
     pub fn session(&self, busy: &Busy) -> Result<Session, EngineError> {
-        let share = |(signature, engine): &(Signature, Arc<Mutex<Box<dyn Engine>>>)| {
+        let share = |(signature, engine): &(Signature, Turn)| {
             let (signature, engine) = (signature.clone(), engine.clone());
             Box::new(Share { signature, engine, busy: busy.clone() }) as Box<dyn Engine>
         };
@@ -57,7 +60,7 @@ impl SharedEngines {
 /// What one session has of an engine.
 struct Share {
     signature: Signature,
-    engine: Arc<Mutex<Box<dyn Engine>>>,
+    engine: Turn,
     busy: Busy,
 }
 
@@ -67,11 +70,56 @@ impl Engine for Share {
     }
 
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
+        self.take_turn(|engine| engine.run(inputs, outputs))
+    }
+
+    unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
+        // SAFETY: the caller vouches for the same, and knows nothing of the lock.
+        self.take_turn(|engine| unsafe { engine.run_on_device(run) })
+    }
+}
+
+impl Share {
+    fn take_turn<T>(&self, run: impl FnOnce(&mut dyn Engine) -> T) -> T {
         // Outputs are overwritten whole: a run that panicked has left nothing behind.
         let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Instant::now();
-        let run = engine.run(inputs, outputs);
+        let done = run(engine.as_mut());
         self.busy.0.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
-        run
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature;
+
+    struct OnDevice(Signature);
+
+    impl Engine for OnDevice {
+        fn signature(&self) -> &Signature {
+            &self.0
+        }
+
+        fn run(&mut self, _: &[&Tensor], _: &mut [Tensor]) -> Result<(), BackendError> {
+            panic!("it runs on the device")
+        }
+
+        unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
+            assert_eq!(run.stream, 3);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_share_runs_on_the_device_where_its_engine_does() {
+        let signature = signature::image(8);
+        let engine: Box<dyn Engine> = Box::new(OnDevice(signature.clone()));
+        let engine = Arc::new(Mutex::new(engine));
+        let mut share = Share { signature, engine, busy: Busy::default() };
+        let run = DeviceRun { inputs: vec![1], outputs: vec![2], stream: 3 };
+        // SAFETY: the engine reads no memory.
+        assert!(unsafe { share.run_on_device(run) }.is_ok());
     }
 }

@@ -5,7 +5,7 @@ use super::alpha::{
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
-use super::convert::{convert_pixels, convert_row, interleave, scale_row};
+use super::convert::{FromYuv, convert_row, interleave, samples_to_rgb, scale_row};
 use super::foreground::{Foreground, Guesses, ROW_STEP, is_between, keep_ends};
 use super::refine::Coefficients;
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
@@ -44,6 +44,8 @@ pub struct Composite {
 pub(super) struct Plan {
     /// Samples of the source to bytes of the target.
     pub(super) to_target: Affine,
+    /// The same, where it is from Y'CbCr to R'G'B'.
+    pub(super) from_yuv: Option<FromYuv>,
     /// Samples of the source to luma in 0..=1.
     pub(super) to_luma: ([f32; 3], f32),
     /// Colours are drawn towards this as alpha falls.
@@ -133,10 +135,13 @@ impl Composite {
 
     /// One row in the target's colours.
     fn colour_row(&mut self, plan: &Plan, y: usize) {
-        for (i, row) in self.colour.iter_mut().enumerate() {
-            convert_row(&self.source.samples, plan.to_target.output(i), row);
+        match &plan.from_yuv {
+            Some(to_rgb) => samples_to_rgb(&self.source.samples, to_rgb, &mut self.colour),
+            None => self.colour.iter_mut().enumerate().for_each(|(i, row)| {
+                convert_row(&self.source.samples, plan.to_target.output(i), row);
+            }),
         }
-        if plan.estimated {
+        if plan.estimated && is_between(&self.alpha) {
             self.guesses.separate(y, &self.alpha, &mut self.colour);
         }
     }
@@ -173,11 +178,6 @@ impl Composite {
 
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
         let pixels = target.row_mut(0, y, 4 * self.alpha.len());
-        let separates = plan.estimated && is_between(&self.alpha);
-        if plan.anchor.is_none() && !separates {
-            let (samples, to_target) = (&self.source.samples, &plan.to_target);
-            return convert_pixels(samples, to_target, &self.alpha, plan.shifts, pixels);
-        }
         self.colour_row(plan, y);
         for (row, anchor) in self.colour.iter_mut().zip(plan.anchor.into_iter().flatten()) {
             blend_row(row, &self.alpha, anchor);
@@ -280,6 +280,8 @@ impl Plan {
         let straight_through = target == PixelFormat::A420 && is_subsampled(source);
         let chroma_to_chroma = (straight_through && same_matrix).then(|| requantise(1.0));
         Self {
+            from_yuv: FromYuv::of(&to_target, depth(source), CHROMA_SCALE)
+                .filter(|_| !target.is_yuv()),
             to_target,
             to_luma,
             anchor: anchor.map(in_target),

@@ -1,4 +1,5 @@
 //! Pictures as GStreamer lays them out, and the pixel work on them.
+mod across;
 mod alpha;
 mod blend;
 mod chroma;

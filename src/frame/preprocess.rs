@@ -43,11 +43,10 @@ impl Squash {
             resize.begin(size, self.side);
         }
         self.row[count..].iter_mut().for_each(|chroma| chroma.fill(128));
-        let from_yuv = to_rgb(frame.format, frame.colorimetry).and_then(|map| FromYuv::of(&map));
+        let from_yuv = to_rgb(frame.format, frame.colorimetry);
         for (y, image) in image.chunks_exact_mut((3 * self.side).max(1)).enumerate() {
             for (component, resize) in self.resize[..count].iter_mut().enumerate() {
-                let read = |r, out: &mut [u8]| components::read(frame, component, r, out);
-                resize.row(y, read, &mut self.row[component]);
+                resize.row(y, frame, component, &mut self.row[component]);
             }
             let Some(from_yuv) = &from_yuv else {
                 interleave_rgb(&self.row, image);
@@ -61,12 +60,13 @@ impl Squash {
 }
 
 /// From 8 bits; `None` for frames in R'G'B'.
-pub(super) fn to_rgb(format: PixelFormat, colorimetry: Colorimetry) -> Option<Affine> {
+pub(super) fn to_rgb(format: PixelFormat, colorimetry: Colorimetry) -> Option<FromYuv> {
     let colorimetry = match format {
         PixelFormat::Gray8 => Colorimetry { matrix: Matrix::Bt709, ..colorimetry },
         _ => colorimetry,
     };
-    format.is_yuv().then(|| Affine::to_rgb(colorimetry, 8, 1.0))
+    let map = Affine::to_rgb(colorimetry, 8, 1.0);
+    FromYuv::of(&map, 8, 1).filter(|_| format.is_yuv())
 }
 
 vectorised! {

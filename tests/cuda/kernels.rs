@@ -85,6 +85,10 @@ fn squash_gives_the_cpus_bytes() {
     }
 }
 
+fn targets() -> impl Iterator<Item = PixelFormat> {
+    TARGETS.into_iter().chain([PixelFormat::Gray16Le])
+}
+
 /// Fits both and composites with both onto every target.
 #[test]
 fn fit_and_composite_give_the_cpus_bytes() {
@@ -92,7 +96,7 @@ fn fit_and_composite_give_the_cpus_bytes() {
     let mut noise = Noise(2);
     let outputs = [Output::Straight, Output::Premultiplied, Output::Over([200, 30, 90])];
     for (i, format) in INPUTS.into_iter().enumerate() {
-        for (j, target) in TARGETS.into_iter().enumerate() {
+        for (j, target) in targets().enumerate() {
             let (size, side, padding) = SIZES[(i + j) % SIZES.len()];
             let padding = if format == PixelFormat::P010Le { 2 * padding } else { padding };
             let (from, to) = (COLORIMETRIES[(i + j) % 6], COLORIMETRIES[(2 * i + j) % 6]);
@@ -112,7 +116,7 @@ fn aligned_frames_give_the_cpus_bytes() {
     let Some(device) = device() else { return };
     let mut noise = Noise(3);
     for format in INPUTS {
-        for target in TARGETS {
+        for target in targets() {
             let picture = Picture::new(format, (160, 18), BT709, 0).noise(&mut noise);
             let into = Picture::new(target, (160, 18), BT709, 0).noise(&mut noise);
             let (mode, output) = (RefineMode::GuidedFilter, Output::Straight);

@@ -8,9 +8,9 @@ pub const INPUTS: [PixelFormat; 13] = {
     [Nv12, I420, Yv12, P010Le, Rgb, Bgr, Rgba, Bgra, Argb, Abgr, Rgbx, Bgrx, Gray8]
 };
 
-pub const TARGETS: [PixelFormat; 8] = {
+pub const TARGETS: [PixelFormat; 7] = {
     use PixelFormat::*;
-    [Rgba, Bgra, Argb, Abgr, A420, Ayuv, Gray8, Gray16Le]
+    [Rgba, Bgra, Argb, Abgr, A420, Ayuv, Gray8]
 };
 
 pub const COLORIMETRIES: [Colorimetry; 6] = [

@@ -1,5 +1,7 @@
 //! What was typed after `mgdsam2 batch`, and what a job file says: the same wishes.
-use crate::cli::args::{Ablate, Backend, ModelArgs, Precision, WeightArgs};
+use crate::cli::args::{
+    Ablate, Backend, ModelArgs, ObjectArgs, Precision, Propagation, WeightArgs,
+};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -105,6 +107,10 @@ pub struct Wishes {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<u32>,
+    /// Whether objects are remembered from frame to frame [default: memory]
+    #[arg(long, value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<Propagation>,
     /// Frames per second of folders of frames that become movies [default: 25]
     #[arg(long, value_name = "FPS", value_parser = clap::value_parser!(u32).range(1..=1000))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +141,7 @@ impl Wishes {
             precision: self.precision.or(others.precision),
             threads: self.threads.or(others.threads),
             interval: self.interval.or(others.interval),
+            propagation: self.propagation.or(others.propagation),
             framerate: self.framerate.or(others.framerate),
             lanes: self.lanes.or(others.lanes),
         }
@@ -149,6 +156,7 @@ impl Wishes {
             backend: Some(Backend::Auto),
             threads: Some(0),
             interval: Some(1),
+            propagation: Some(Propagation::Memory),
             framerate: Some(25),
             lanes: Some(2),
             ..Self::default()
@@ -176,6 +184,20 @@ impl Wishes {
                 precision: self.precision,
                 threads: self.threads.unwrap_or_default(),
             },
+        }
+    }
+
+    /// Whatever is in the foreground.
+    pub fn object(&self) -> ObjectArgs {
+        ObjectArgs {
+            point: Vec::new(),
+            corners: None,
+            mask: None,
+            at: None,
+            propagation: self.propagation.unwrap_or_default(),
+            memory_frames: 0,
+            scene_cut: None,
+            redetect: 0.0,
         }
     }
 }

@@ -123,7 +123,7 @@ impl BatchJob {
             interval: self.wishes.interval.unwrap_or_default(),
             framerate: self.wishes.framerate.unwrap_or_default(),
             dump: None,
-            object: Object::default(),
+            object: Object::new(&self.wishes.object())?,
             properties: job::properties(&self.wishes.model())?,
             scratch: Some(scratch.into()),
         })

@@ -9,6 +9,7 @@ use crate::cli::matte::{self, Matted};
 use crate::cli::stats;
 use anyhow::ensure;
 use indicatif::ProgressBar;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub struct Progress {
     pub frames: u64,
     /// What the engine took for them.
     pub engine: Duration,
+    /// From the first item's start to the last one's end.
+    pub time: Duration,
 }
 
 impl<I: Iterator<Item = anyhow::Result<Item>> + Send> Work<'_, I> {
@@ -123,7 +126,8 @@ impl<I: Iterator<Item = anyhow::Result<Item>> + Send> Work<'_, I> {
             progress.failed += 1;
         }
         if self.json {
-            println!("{}", serde_json::to_string(record)?);
+            // Whoever has stopped reading does not stop the batch.
+            let _ = writeln!(io::stdout(), "{}", serde_json::to_string(record)?);
         }
         Ok(())
     }

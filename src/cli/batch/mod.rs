@@ -49,14 +49,18 @@ pub fn run(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let journal = Journal::open(&job.out, typed.shard)?;
     let listing = Listing::make(&job, typed.shard.is_some())?;
     let share = Share::of(&listing, typed.shard, &job)?;
-    let (earlier, started) = (share.done, Instant::now());
+    let earlier = share.done;
     let progress = work(&job, journal, &listing, share, typed, bars)?;
-    if typed.shard.is_none() {
-        results::write(&job.out, &listing)?;
+    let mut left = progress.failed;
+    if typed.shard.is_none()
+        && let Err(error) = results::write(&job.out, &listing)
+    {
+        // The journal has it all: the next run writes it.
+        tracing::warn!("{error:#}");
+        left += 1;
     }
-    let seconds = started.elapsed().as_secs_f64();
-    tell(typed.json, &progress, earlier, seconds, bars);
-    outcome(earlier + progress.done, progress.failed)
+    tell(typed.json, &progress, earlier, bars);
+    outcome(earlier + progress.done, left)
 }
 
 /// What of the listing a run has to do.
@@ -134,15 +138,18 @@ fn work(
         json: typed.json,
         progress: Mutex::default(),
     };
+    let started = Instant::now();
     let ended = thread::scope(|scope| {
         let lanes: Vec<_> = (0..job.lanes()).map(|_| scope.spawn(|| work.run())).collect();
-        let ends = lanes.into_iter().map(|lane| lane.join());
-        ends.map(|end| end.unwrap_or_else(|_| Err(anyhow::anyhow!("a lane panicked")))).collect()
+        let mut ends = lanes.into_iter().map(|lane| lane.join());
+        let panicked = |_| Err(anyhow::anyhow!("a lane panicked"));
+        ends.try_for_each(|end| end.unwrap_or_else(panicked))
     });
     bar.finish_and_clear();
-    let Ok(()) = ended else { return ended.map(|()| Progress::default()) };
+    ended?;
     remove(&scratch)?;
-    Ok(work.progress.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let progress = work.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Progress { time: started.elapsed(), ..progress })
 }
 
 /// Removes a folder of what was not finished.
@@ -164,8 +171,10 @@ fn merge(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     outcome(done, failed + missing)
 }
 
-fn tell(json: bool, progress: &Progress, earlier: u64, seconds: f64, bars: &Bars) {
-    let Progress { done, failed, frames, engine } = progress;
+fn tell(json: bool, progress: &Progress, earlier: u64, bars: &Bars) {
+    let Progress { done, failed, frames, engine, time } = progress;
+    // A batch that was through before takes no time.
+    let seconds = time.as_secs_f64().max(1e-9);
     let (rate, busy) = (*frames as f64 / seconds, engine.as_secs_f64() / seconds);
     if json {
         let summary = json!({

@@ -71,21 +71,13 @@ fn json_at(path: &Path) -> anyhow::Result<Option<Value>> {
     }
 }
 
-/// A batch's journal: of each item the last line. A torn last line is none.
+/// A batch's results, a line an item. A torn last line is none.
 fn results(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    let mut results: Vec<Value> = Vec::new();
-    for line in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        match results.iter_mut().find(|known| known["item"] == line["item"]) {
-            Some(known) => *known = line,
-            None => results.push(line),
-        }
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
-    Ok(results)
 }
 
 fn title(out: &Path) -> String {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 const LAYOUTS: &str = "\
 Items are paired by name. Below --pred and --gt each folder of pictures (and each movie) is an item
-named by its path; folders called gt, alpha or pha take the name of the folder they lie in, and hide
+named by its path; folders called gt, alpha, pha or mattes take the name of the one they lie in, and hide
 what lies beside them. A flat folder is one picture an item (sod, dis) or one sequence (davis, matting).
 The ground truth says which frames count: a frame without prediction is an error of its item,
 a prediction without ground truth is not looked at. Movies are paired frame by frame in order.

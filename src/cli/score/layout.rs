@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold mattes beside other things, such as frames.
-pub const MATTES: [&str; 3] = ["gt", "alpha", "pha"];
+pub const MATTES: [&str; 4] = ["gt", "alpha", "pha", "mattes"];
 /// Folders that hold frames beside other things, such as mattes.
 pub const FRAMES: [&str; 2] = ["im", "fgr"];
 const MOVIES: [&str; 5] = ["mkv", "mov", "mp4", "webm", "avi"];
@@ -37,7 +37,11 @@ pub struct Item {
 /// folder an item.
 pub fn pair(pred: &Path, gt: &Path, singly: bool) -> anyhow::Result<Vec<Item>> {
     let (mut preds, mut gts) = (sources(pred, &MATTES)?, sources(gt, &MATTES)?);
-    if singly && let Some(Source::Pictures(pictures)) = gts.remove("") {
+    let one_clip = preds.len() == 1 && !preds.contains_key("");
+    if singly
+        && !one_clip
+        && let Some(Source::Pictures(pictures)) = gts.remove("")
+    {
         gts.extend(one_by_one(pictures));
         if let Some(Source::Pictures(pictures)) = preds.remove("") {
             preds.extend(one_by_one(pictures));
@@ -121,7 +125,8 @@ fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn last_name(path: &Path) -> String {
+/// The last part of a path, whatever it was typed as.
+pub fn last_name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.into());
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

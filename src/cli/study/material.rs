@@ -47,6 +47,7 @@ pub fn clips(root: Option<&Path>, count: usize) -> anyhow::Result<Vec<(String, C
         let both = gt.into_iter().filter_map(|(stem, gt)| Some((im.get(&stem)?.clone(), gt)));
         let files: Vec<_> = both.filter(|(im, gt)| im != gt).take(count).collect();
         if !files.is_empty() {
+            let name = if name.is_empty() { layout::last_name(root) } else { name };
             clips.push((name, Clip::Files(files)));
         }
     }

@@ -51,9 +51,9 @@ pub fn run(typed: &StudyArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let names: Vec<_> = study.clips.iter().map(|(name, _)| name.as_str()).collect();
     let note = format!(
-        "{} at most {frames} frames of: {}. Means over clips; S and MAE of the matte as it is, J&F of what \
-         is above 128.",
-        typed.model.model,
+        "Model {}, the first {frames} frames of {}. Means over clips; S and MAE of the matte as it \
+         is, J&F of what is above 128.",
+        study.runner.model(),
         names.join(", ")
     );
     print(&curves);

@@ -1,4 +1,4 @@
-//! One element with one engine, through which a study's clips go one after the other.
+//! One clip of a study through the element, scored frame by frame.
 use super::material::Shown;
 use crate::cli::args::ModelArgs;
 use crate::cli::drive::Running;
@@ -20,8 +20,11 @@ const PATIENCE: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// Frames per second that clips claim to have.
 const RATE: u32 = 25;
 
-/// The element, ready for the next clip.
-pub struct Runner(Running);
+const PIPELINE: &str = "appsrc name=in format=time max-buffers=2 block=true ! videoconvert ! mgdsam2matte name=matte \
+     ! video/x-raw,format=GRAY8 ! appsink name=out sync=false max-buffers=2";
+
+/// What all clips run with: the element's properties.
+pub struct Runner(Vec<(&'static str, String)>);
 
 /// How one clip went.
 pub struct Outcome {
@@ -36,17 +39,14 @@ pub struct Outcome {
 }
 
 impl Runner {
-    /// Opens what `typed` asks for when the first clip comes.
+    /// What `typed` asks for, opened anew for each clip, from the cache.
     pub fn new(typed: &ModelArgs) -> anyhow::Result<Self> {
-        let running = Running::parse(
-            "appsrc name=in format=time max-buffers=2 block=true ! videoconvert ! mgdsam2matte name=matte \
-             ! video/x-raw,format=GRAY8 ! appsink name=out sync=false max-buffers=2",
-        )?;
-        let element = running.element::<MgdSam2Matte>("matte");
-        for (name, value) in job::properties(typed)? {
-            element.set_property_from_str(name, &value);
-        }
-        Ok(Self(running))
+        Ok(Self(job::properties(typed)?))
+    }
+
+    /// The recipe, and what is left out of it.
+    pub fn model(&self) -> &str {
+        self.0.iter().find(|(name, _)| *name == "model").map_or("", |(_, model)| model)
     }
 
     /// Mattes `count` frames, which `frame` makes, and scores them.
@@ -55,9 +55,13 @@ impl Runner {
         count: usize,
         frame: impl Fn(usize) -> anyhow::Result<Shown> + Sync,
     ) -> anyhow::Result<Outcome> {
-        let (source, sink) =
-            (self.0.element::<gst_app::AppSrc>("in"), self.0.element::<gst_app::AppSink>("out"));
-        self.0.play()?;
+        let running = Running::parse(PIPELINE)?;
+        let element = running.element::<MgdSam2Matte>("matte");
+        for (name, value) in &self.0 {
+            element.set_property_from_str(name, value);
+        }
+        let source = running.element::<gst_app::AppSrc>("in");
+        running.play()?;
         let started = Instant::now();
         // The appsrc holds back who fills it, so that few are on their way.
         let (truths_to, truths) = crossbeam::channel::unbounded();
@@ -68,35 +72,33 @@ impl Runner {
                 _ = source.end_of_stream();
                 fed
             });
-            let taken = self.take(&sink, &truths, &mut scores);
+            let taken = take(&running, &truths, &mut scores);
             if taken.is_err() {
                 // Nobody takes frames any more: the feeder must not wait.
-                _ = self.0.pipeline.set_state(gst::State::Ready);
+                _ = running.pipeline.set_state(gst::State::Null);
             }
             let fed = feeding.join().unwrap_or_else(|_| Err(anyhow::anyhow!("feeding panicked")));
             taken.and(fed)
         })?;
-        let element = self.0.element::<MgdSam2Matte>("matte");
         let told = element.property::<gst::Structure>("stats");
         let stats = stats::report(&told, started.elapsed().as_secs_f64(), stats::peak_rss("self"));
-        self.0.pipeline.set_state(gst::State::Ready).context("the pipeline does not stop")?;
         ensure!(scores.frames == count, "expected {count} mattes, found {}", scores.frames);
-        scores.finish(stats)
+        Ok(scores.finish(stats))
     }
+}
 
-    fn take(
-        &self,
-        sink: &gst_app::AppSink,
-        truths: &crossbeam::channel::Receiver<Shown>,
-        scores: &mut Scores,
-    ) -> anyhow::Result<()> {
-        loop {
-            interrupt::check()?;
-            match sink.try_pull_sample(PATIENCE) {
-                Some(sample) => scores.add(frames::packed(&sample)?, &truths.recv()?)?,
-                None if sink.is_eos() => return Ok(()),
-                None => self.0.check()?,
-            }
+fn take(
+    running: &Running,
+    truths: &crossbeam::channel::Receiver<Shown>,
+    scores: &mut Scores,
+) -> anyhow::Result<()> {
+    let sink = running.element::<gst_app::AppSink>("out");
+    loop {
+        interrupt::check()?;
+        match sink.try_pull_sample(PATIENCE) {
+            Some(sample) => scores.add(frames::packed(&sample)?, &truths.recv()?)?,
+            None if sink.is_eos() => return Ok(()),
+            None => running.check()?,
         }
     }
 }
@@ -147,10 +149,10 @@ impl Scores {
         Ok(())
     }
 
-    fn finish(&self, stats: Value) -> anyhow::Result<Outcome> {
+    fn finish(&self, stats: Value) -> Outcome {
         let [j_and_f, s_measure, mae] =
             std::array::from_fn(|i| self.sums[i] / self.counts[i] as f64);
-        Ok(Outcome { j_and_f, s_measure, mae, stats })
+        Outcome { j_and_f, s_measure, mae, stats }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A frame in device memory with alpha, in the layout that goes on.
 use super::DeviceFrame;
 use super::refine::{Coefficients, taps};
-use super::squash::affine;
-use crate::cuda::{Alpha, Colour, CudaError, Device, Halved, Lerps, Target};
+use super::squash::from_yuv;
+use crate::cuda::{Affine, Alpha, Colour, CudaError, Device, Halved, Lerps, Target};
 use crate::frame::composite::{Output, Plan, is_output};
 use crate::frame::{FrameError, PixelFormat};
 
@@ -59,13 +59,9 @@ impl Composite {
             PixelFormat::Gray8 => device.composite_gray(&source, &alpha, &into)?,
             PixelFormat::Gray16Le => device.composite_gray16(&source, &alpha, &into)?,
             PixelFormat::A420 => {
-                device.composite_a420(&source, &alpha, &colour(&plan, false), &into)?;
+                device.composite_a420(&source, &alpha, &colour(&plan), &into)?;
             }
-            _ => {
-                // The CPU's loop for straight pixels has an order of its own.
-                let straight = plan.anchor.is_none();
-                device.composite_packed(&source, &alpha, &colour(&plan, straight), &into)?;
-            }
+            _ => device.composite_packed(&source, &alpha, &colour(&plan), &into)?,
         }
         Ok(())
     }
@@ -85,13 +81,15 @@ fn lerps<'a>(
     Ok(lerps)
 }
 
-fn colour(plan: &Plan, straight: bool) -> Colour {
+fn colour(plan: &Plan) -> Colour {
+    let rows = [0, 1, 2].map(|i| plan.to_target.output(i));
     let halved = plan.chroma_to_chroma.as_ref().map(|map| {
         let rows = [1, 2].map(|i| map.output(i));
         Halved { m: [rows[0].0[1], rows[1].0[2]], k: rows.map(|(_, k)| k) }
     });
     Colour {
-        to_target: affine(&plan.to_target, straight),
+        to_target: Affine { m: rows.map(|(m, _)| m), k: rows.map(|(_, k)| k) },
+        from_yuv: plan.from_yuv.as_ref().map(from_yuv),
         anchor: plan.anchor,
         opaque: plan.opaque,
         shifts: plan.shifts,

@@ -1,10 +1,9 @@
 //! A frame in device memory to the square RGB picture that the model sees.
 use super::DeviceFrame;
-use crate::cuda::{self, Affine, Axis, Buffer, CudaError, Device};
-use crate::frame::convert::FromYuv;
+use crate::cuda::{self, Axis, Buffer, CudaError, Device, FromYuv};
 use crate::frame::preprocess::to_rgb;
 use crate::frame::resize::{self, PlaneSize};
-use crate::frame::{FrameError, PixelFormat, colorimetry, components};
+use crate::frame::{FrameError, PixelFormat, components, convert};
 
 /// [`preprocess::Squash`](crate::frame::preprocess::Squash) on a device. The tables of the last
 /// size are kept.
@@ -46,7 +45,7 @@ impl Squash {
             source,
             across: across.each_ref(),
             down: down.each_ref(),
-            to_rgb: to_rgb(frame.format, frame.colorimetry).map(|map| affine(&map, true)),
+            to_rgb: to_rgb(frame.format, frame.colorimetry).as_ref().map(from_yuv),
             side: self.side,
         };
         Ok(device.squash(&squash, image)?)
@@ -73,7 +72,7 @@ fn upload(
     (inputs, covered): (usize, f64),
     side: usize,
 ) -> Result<Axis, CudaError> {
-    let resize::Axis { taps, first, weights, .. } = resize::Axis::new(inputs, covered, side, 1);
+    let resize::Axis { taps, first, weights } = resize::Axis::new(inputs, covered, side, 1);
     let by_tap: Vec<u16> =
         (0..taps).flat_map(|tap| weights.iter().skip(tap).step_by(taps).copied()).collect();
     Ok(Axis {
@@ -84,10 +83,17 @@ fn upload(
     })
 }
 
-/// For a kernel, which sums as the CPU does: where all outputs take the same of luma, its loop for
-/// R'G'B' adds that last.
-pub(super) fn affine(map: &colorimetry::Affine, to_rgb: bool) -> Affine {
-    let rows = [0, 1, 2].map(|i| map.output(i));
-    let luma_last = to_rgb && FromYuv::of(map).is_some();
-    Affine { m: rows.map(|(m, _)| m), k: rows.map(|(_, k)| k), luma_last: luma_last.into() }
+/// For a kernel.
+pub(super) fn from_yuv(map: &convert::FromYuv) -> FromYuv {
+    let convert::FromYuv { luma_shift, chroma_shift, .. } = *map;
+    FromYuv {
+        luma_shift,
+        chroma_shift,
+        centre: map.centre.into(),
+        luma: map.luma.into(),
+        red_v: map.red_v.into(),
+        green: map.green.map(i32::from),
+        blue_u: map.blue_u.into(),
+        k: map.k.map(i32::from),
+    }
 }
