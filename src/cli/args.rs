@@ -115,8 +115,11 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
-    /// Random weights: true speed, meaningless matte
-    #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
+    /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
+    #[arg(long, value_name = "CKPT")]
+    pub sam2: Option<PathBuf>,
+    /// Random weights where no checkpoint is given: true speed, meaningless matte
+    #[arg(long, value_name = "SEED")]
     pub random_weights: Option<u64>,
     /// What runs the engine
     #[arg(long, value_enum, default_value_t)]

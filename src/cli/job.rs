@@ -3,7 +3,7 @@ use super::args::{Backend, MatteArgs, ModelArgs, Precision, WeightArgs};
 use super::picture;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
-use gstmgdsam2::engines::{BackendChoice, Request, Weights};
+use gstmgdsam2::engines::{BackendChoice, Request, WeightSource, Weights};
 use gstmgdsam2::signature;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -156,11 +156,14 @@ pub fn engine_request(
     typed: &WeightArgs,
     cache: Option<PathBuf>,
 ) -> anyhow::Result<Request> {
-    let weights = match (&typed.mgd, typed.random_weights) {
-        (Some(path), _) => Weights::Checkpoint(readable(path)?),
-        (None, Some(seed)) => Weights::Random(seed),
-        (None, None) => Weights::Recipe,
+    let source = |file: &Option<PathBuf>| {
+        anyhow::Ok(match (file, typed.random_weights) {
+            (Some(path), _) => WeightSource::Checkpoint(readable(path)?),
+            (None, Some(seed)) => WeightSource::Random(seed),
+            (None, None) => WeightSource::Recipe,
+        })
     };
+    let weights = Weights { mgd: source(&typed.mgd)?, sam2: source(&typed.sam2)? };
     let backend = match typed.backend {
         Backend::Auto => BackendChoice::Auto,
         Backend::Openvino => BackendChoice::OpenVino,

@@ -330,7 +330,9 @@ impl MgdSam2Matte {
             permit,
         );
         match (job, options) {
-            (Ok(job), Ok(options)) => stream.send(Item::Frame(Incoming { job, options })),
+            (Ok(job), Ok(options)) => {
+                stream.send(Item::Frame(Incoming { job, options, prompts: Vec::new() }))
+            }
             (Err(error), _) | (_, Err(error)) => {
                 self.post_error_message(error);
                 stream.end(gst::FlowError::Error);

@@ -1,8 +1,8 @@
 //! What a user sets, and what it means to the modules below.
-use crate::engines::{BackendChoice, Precision, Request, Weights};
+use crate::engines::{BackendChoice, Precision, Request, WeightSource, Weights};
 use crate::frame::composite::Output;
 use crate::frame::refine;
-use crate::matter::Options;
+use crate::matter::{Options, Propagation};
 use gst::glib;
 use std::path::PathBuf;
 
@@ -92,7 +92,7 @@ impl Settings {
     pub fn request(&self) -> Result<Request, gst::ErrorMessage> {
         Ok(Request {
             model: self.model.clone(),
-            weights: weights(&self.weights)?,
+            weights: Weights { mgd: weights(&self.weights)?, ..Weights::default() },
             backend: match self.backend {
                 Backend::Auto => BackendChoice::Auto,
                 Backend::OpenVino => BackendChoice::OpenVino,
@@ -127,21 +127,22 @@ impl Settings {
             (None, true) => Output::Premultiplied,
             (None, false) => Output::Straight,
         };
-        Ok(Options { interval: self.interval, is_first, refine, output })
+        let (time, propagation) = (None, Propagation::default());
+        Ok(Options { interval: self.interval, is_first, time, propagation, refine, output })
     }
 }
 
 /// Empty is the recipe's, `random:SEED` is drawn, all else is a path.
-fn weights(text: &str) -> Result<Weights, gst::ErrorMessage> {
+fn weights(text: &str) -> Result<WeightSource, gst::ErrorMessage> {
     match (text, text.strip_prefix("random:")) {
-        ("", _) => Ok(Weights::Recipe),
-        (_, Some(seed)) => seed.parse().map(Weights::Random).map_err(|_| {
+        ("", _) => Ok(WeightSource::Recipe),
+        (_, Some(seed)) => seed.parse().map(WeightSource::Random).map_err(|_| {
             gst::error_msg!(
                 gst::ResourceError::Settings,
                 ("`weights`: expected a whole number after `random:`, found `{seed}`")
             )
         }),
-        (path, None) => Ok(Weights::Checkpoint(path.into())),
+        (path, None) => Ok(WeightSource::Checkpoint(path.into())),
     }
 }
 

@@ -81,7 +81,7 @@ impl Task {
     fn push(
         &mut self,
         element: &MgdSam2Matte,
-        Matte { job, times }: Matte<FrameJob>,
+        Matte { job, times, .. }: Matte<FrameJob>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let pts = job.pts().display();
         gst::debug!(

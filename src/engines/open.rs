@@ -1,14 +1,15 @@
-//! From a request to a running engine: out of the cache, or through it.
+//! From a request to running engines: out of the cache, or through it.
 use super::cache::{Cache, Lock, StoreError};
-use super::entry::{Entry, Identity, sha256};
+use super::entry::{Entry, Identity, Labels, sha256};
+use super::graphs::{GraphPlan, Sources, graphs};
 use super::{EngineError, Progress, Recipe, Request};
 use crate::backend::openvino::cpu::Cpu;
 use crate::backend::openvino::{OpenVino, Options};
 use crate::checkpoint::Checkpoint;
-use crate::model::image_graph;
 use crate::onnx::Graph;
-use crate::signature::{Precision, Signature, image};
+use crate::signature::Precision;
 use std::io;
+use std::rc::Rc;
 
 /// What was found or built, and what a user must know of it.
 pub(super) struct Found {
@@ -17,14 +18,14 @@ pub(super) struct Found {
     pub(super) reused: bool,
 }
 
-/// Everything that decides what the engine is.
+/// Everything that decides what the engines are.
 pub(super) struct Plan {
     pub(super) recipe: Recipe,
     pub(super) cpu: Cpu,
     pub(super) warnings: Vec<String>,
-    pub(super) checkpoint: Checkpoint,
-    signature: Signature,
-    options: Options,
+    pub(super) sources: Sources,
+    graphs: Vec<GraphPlan>,
+    threads: usize,
 }
 
 impl Plan {
@@ -32,47 +33,71 @@ impl Plan {
     pub(super) fn new(request: &Request) -> Result<Self, EngineError> {
         let recipe = Recipe::find(&request.model)?;
         let mut warnings = Vec::new();
-        let checkpoint = request.weights.open(&recipe, &mut warnings)?;
+        let weights = request.weights.open(&recipe, &mut warnings)?;
         let cpu = Cpu::detect()?;
-        let precision = choose_precision(request.precision, &recipe, &cpu, &mut warnings);
-        let signature = image(recipe.model.inp_size);
-        let options = Options { precision, threads: request.threads };
-        Ok(Self { recipe, cpu, warnings, checkpoint, signature, options })
+        let mut with_precision = |weights: Option<Rc<Checkpoint>>, of_recipe| {
+            let choose =
+                |w| (w, choose_precision(request.precision, of_recipe, &cpu, &mut warnings));
+            weights.map(choose)
+        };
+        let of_detail = recipe.openvino.precision;
+        let of_tracker = recipe.tracker.as_ref().and_then(|tracker| tracker.precision);
+        let sources = Sources {
+            detail: with_precision(weights.mgd, of_detail),
+            tracker: with_precision(weights.sam2, of_tracker.unwrap_or(of_detail)),
+        };
+        let graphs = graphs(&recipe, &sources);
+        warnings.dedup();
+        Ok(Self { recipe, cpu, warnings, sources, graphs, threads: request.threads })
     }
 
-    /// The engine from `request`'s cache, built first if need be.
+    /// The engines from `request`'s cache, built first if need be, in the order of
+    /// [`graphs`].
     pub(super) fn open(
         &mut self,
         request: &Request,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
+    ) -> Result<Vec<Found>, EngineError> {
         let folder = request.cache.clone().or_else(Cache::default_folder);
         let missing = || io::Error::other("there is no folder for caches");
-        match folder.ok_or_else(missing).and_then(|folder| Cache::open(&folder)) {
-            Ok(cache) => self.through(&cache, progress),
-            Err(e) => self.without_cache(&e, progress),
+        let cache = folder.ok_or_else(missing).and_then(|folder| Cache::open(&folder));
+        let graphs = std::mem::take(&mut self.graphs);
+        let whole: f32 = graphs.iter().map(share).sum();
+        let (mut all, mut done) = (Vec::new(), 0.0);
+        for graph in &graphs {
+            let share = share(graph) / whole;
+            let mut progress = |of_graph: Progress| {
+                progress(Progress { fraction: done + share * of_graph.fraction, ..of_graph });
+            };
+            all.push(match &cache {
+                Ok(cache) => self.through(cache, graph, &mut progress)?,
+                Err(e) => self.without_cache(e, graph, &mut progress)?,
+            });
+            done += share;
         }
+        Ok(all)
     }
 
     fn through(
         &mut self,
         cache: &Cache,
+        graph: &GraphPlan,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Found, EngineError> {
         progress(Progress { stage: "looking into the cache", fraction: 0.0 });
-        let source = self.source()?;
-        if let Some(found) = self.known(cache, &source, progress)? {
+        let source = source(graph)?;
+        if let Some(found) = self.known(cache, graph, &source, progress)? {
             return Ok(found);
         }
         progress(Progress { stage: "waiting for other builds", fraction: 0.05 });
         let lock = match cache.lock() {
             Ok(lock) => lock,
-            Err(e) => return self.without_cache(&e, progress),
+            Err(e) => return self.without_cache(&e, graph, progress),
         };
         // Another process may have built it meanwhile.
-        match self.known(cache, &source, progress)? {
+        match self.known(cache, graph, &source, progress)? {
             Some(found) => Ok(found),
-            None => self.build_into(cache, &lock, &source, progress),
+            None => self.build_into(cache, &lock, (graph, &source), progress),
         }
     }
 
@@ -80,20 +105,22 @@ impl Plan {
     fn known(
         &self,
         cache: &Cache,
+        graph: &GraphPlan,
         source: &str,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Option<Found>, EngineError> {
         let Some(graph_sha256) = cache.graph_of(source) else { return Ok(None) };
-        let Some(entry) = cache.find(&self.identity(graph_sha256)) else { return Ok(None) };
+        let Some(entry) = cache.find(&self.identity(graph, graph_sha256)) else { return Ok(None) };
         progress(Progress { stage: "loading the engine", fraction: 0.9 });
-        let engine = self.load(&entry);
+        let engine = self.load(graph, &entry);
         Ok(engine.map(|engine| Found { engine, entry: Some(entry), reused: true }))
     }
 
     /// Nothing if the entry is damaged, or whole and yet refused by OpenVINO.
-    fn load(&self, entry: &Entry) -> Option<OpenVino> {
+    fn load(&self, graph: &GraphPlan, entry: &Entry) -> Option<OpenVino> {
         let loaded = entry.verify().and_then(|file| {
-            OpenVino::import(&file, &self.signature, &self.options).map_err(|e| e.to_string())
+            OpenVino::import(&file, &graph.signature, &self.options(graph))
+                .map_err(|e| e.to_string())
         });
         loaded
             .inspect_err(|reason| {
@@ -106,17 +133,17 @@ impl Plan {
         &mut self,
         cache: &Cache,
         lock: &Lock,
-        source: &str,
+        (graph, source): (&GraphPlan, &str),
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Found, EngineError> {
-        let (engine, graph_sha256) = self.build(progress)?;
+        let (engine, graph_sha256) = self.build(graph, progress)?;
         progress(Progress { stage: "saving the engine", fraction: 0.8 });
-        match self.store(cache, lock, source, &engine, graph_sha256) {
+        match self.store((cache, lock), (graph, source), &engine, graph_sha256) {
             Ok(entry) => {
                 progress(Progress { stage: "loading the engine", fraction: 0.9 });
                 // What was built holds the graph's weights twice; what is loaded does not.
                 drop(engine);
-                let engine = self.load(&entry);
+                let engine = self.load(graph, &entry);
                 let engine = engine.ok_or_else(|| EngineError::Unusable(entry.path.clone()))?;
                 Ok(Found { engine, entry: Some(entry), reused: false })
             }
@@ -129,55 +156,80 @@ impl Plan {
 
     fn store(
         &self,
-        cache: &Cache,
-        lock: &Lock,
-        source: &str,
+        (cache, lock): (&Cache, &Lock),
+        (graph, source): (&GraphPlan, &str),
         engine: &OpenVino,
         graph_sha256: String,
     ) -> Result<Entry, StoreError> {
         cache.remember_graph(source, &graph_sha256)?;
-        let identity = self.identity(graph_sha256);
-        let weights = self.checkpoint.source();
-        cache.store(lock, identity, &self.recipe.name, &weights, |path| engine.export(path))
+        let identity = self.identity(graph, graph_sha256);
+        let labels = Labels {
+            model: self.recipe.name.clone(),
+            graph: graph.signature.graph.clone(),
+            weights: graph.weights.source(),
+        };
+        cache.store(lock, identity, labels, |path| engine.export(path))
     }
 
     fn without_cache(
         &mut self,
         reason: &io::Error,
+        graph: &GraphPlan,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Found, EngineError> {
-        self.warnings.push(format!("engines are built anew each time: no cache: {reason}"));
-        let (engine, _) = self.build(progress)?;
+        let warning = format!("engines are built anew each time: no cache: {reason}");
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+        let (engine, _) = self.build(graph, progress)?;
         Ok(Found { engine, entry: None, reused: false })
     }
 
     /// The engine and its graph's hash.
-    fn build(&self, progress: &mut dyn FnMut(Progress)) -> Result<(OpenVino, String), EngineError> {
+    fn build(
+        &self,
+        graph: &GraphPlan,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(OpenVino, String), EngineError> {
         progress(Progress { stage: "building the graph", fraction: 0.1 });
         // OpenVINO lowers an f32 graph itself, and then fuses attention, which casts would prevent.
-        let graph = Graph::new(&self.signature.graph, &self.checkpoint, Precision::F32);
-        let onnx = image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?;
+        let empty = Graph::new(&graph.signature.graph, &graph.weights, Precision::F32);
+        let onnx = (graph.make)(empty)?.to_bytes()?;
         let graph_sha256 = sha256(&onnx);
         progress(Progress { stage: "compiling", fraction: 0.4 });
-        let engine = OpenVino::build(&onnx, &self.signature, &self.options)?;
+        let engine = OpenVino::build(&onnx, &graph.signature, &self.options(graph))?;
         Ok((engine, graph_sha256))
     }
 
-    /// What makes the graph what it is: our code, the model's dimensions, the arithmetic that
-    /// weights are written in, the weights.
-    fn source(&self) -> Result<String, EngineError> {
-        let weights = self.checkpoint.fingerprint()?;
-        let (code, precision) = (env!("MGDSAM2_GRAPH_SOURCES"), self.options.precision);
-        Ok(format!("{code} {:?} {precision:?} {weights}", self.recipe.model))
+    fn options(&self, graph: &GraphPlan) -> Options {
+        Options { precision: graph.precision, threads: self.threads }
     }
 
-    fn identity(&self, graph_sha256: String) -> Identity {
+    fn identity(&self, graph: &GraphPlan, graph_sha256: String) -> Identity {
         Identity {
             graph_sha256,
-            precision: self.options.precision,
+            precision: graph.precision,
             backend: format!("openvino {}", self.cpu.version),
             device: format!("{}: {}", self.cpu.name, self.cpu.capabilities.join(" ")),
         }
+    }
+}
+
+/// What makes the graph what it is: our code, which graph of which dimensions it is, the
+/// arithmetic that weights are written in, the weights.
+fn source(graph: &GraphPlan) -> Result<String, EngineError> {
+    let weights = graph.weights.fingerprint()?;
+    let (code, name, precision) =
+        (env!("MGDSAM2_GRAPH_SOURCES"), &graph.signature.graph, graph.precision);
+    Ok(format!("{code} {name} {} {precision:?} {weights}", graph.sizes))
+}
+
+/// How long a graph takes to build, by what people see of others: encoders are most of a model.
+fn share(graph: &GraphPlan) -> f32 {
+    match graph.signature.graph.as_str() {
+        "image" | "detail_encoder" => 8.0,
+        "tracker_encoder" | "detail_decoder" => 3.0,
+        _ => 1.0,
     }
 }
 
@@ -185,11 +237,11 @@ impl Plan {
 /// warning if it was asked for.
 fn choose_precision(
     asked: Option<Precision>,
-    recipe: &Recipe,
+    of_recipe: Precision,
     cpu: &Cpu,
     warnings: &mut Vec<String>,
 ) -> Precision {
-    let wanted = asked.unwrap_or(recipe.openvino.precision);
+    let wanted = asked.unwrap_or(of_recipe);
     if cpu.computes_in(wanted) {
         return wanted;
     }

@@ -2,7 +2,8 @@
 //!
 //! As SAM2's `_prepare_memory_conditioned_features`, with a bound: what no later frame can look
 //! at is forgotten, so that hours of video need what seconds do.
-use super::SessionError;
+use super::memory_selection::{Evidence, MemorySelection};
+use super::{SessionError, values};
 use crate::backend::Tensor;
 use crate::signature;
 use crate::signature::tracker::TrackerShape;
@@ -28,6 +29,8 @@ pub struct BankOptions {
     pub signed_distances: bool,
     /// Frames are tracked from the last to the first.
     pub reverse: bool,
+    /// Ours: which frames count at all.
+    pub selection: MemorySelection,
     /// The clip's length where it is known: clips shorter than the pointers that fit have a
     /// shorter unit of distance.
     pub clip_frames: Option<usize>,
@@ -40,6 +43,7 @@ impl Default for BankOptions {
             only_past_pointers: true,
             signed_distances: true,
             reverse: false,
+            selection: MemorySelection::Sam2,
             clip_frames: None,
         }
     }
@@ -60,10 +64,14 @@ struct Memory {
 pub struct MemoryBank {
     shape: TrackerShape,
     options: BankOptions,
+    /// Of `num_maskmem`, how many count.
+    memory_frames: usize,
     /// Prompted frames in the order of their prompts.
     conditioning: Vec<Memory>,
-    /// The last frames that were tracked.
+    /// The last frames that were tracked and are worth it.
     tracked: Vec<Memory>,
+    /// Of a gated selection, the last frame that told the object from something like it.
+    told_apart: Option<Memory>,
 }
 
 /// Inputs of [`signature::tracker::memory_attention`] but for the features, in its order.
@@ -89,13 +97,40 @@ struct Selection<'b> {
 impl MemoryBank {
     /// Nothing is remembered yet.
     pub fn new(shape: TrackerShape, options: BankOptions) -> Self {
-        Self { shape, options, conditioning: Vec::new(), tracked: Vec::new() }
+        let (memory_frames, conditioning, tracked) = (shape.num_maskmem, Vec::new(), Vec::new());
+        Self { shape, options, memory_frames, conditioning, tracked, told_apart: None }
     }
 
     /// Forgets everything.
     pub fn reset(&mut self) {
         self.conditioning.clear();
+        self.forget_tracked();
+    }
+
+    /// Forgets all but what was prompted.
+    pub fn forget_tracked(&mut self) {
         self.tracked.clear();
+        self.told_apart = None;
+    }
+
+    /// Forgets all but `frame`, which was prompted.
+    pub fn forget_all_but(&mut self, frame: FrameIndex) {
+        self.conditioning.retain(|memory| memory.frame == frame);
+        self.forget_tracked();
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.conditioning.is_empty()
+    }
+
+    /// From now on a frame looks at no more than `frames` frames, prompted ones included; 0 is
+    /// `num_maskmem`, which is also the most.
+    pub fn limit(&mut self, frames: usize) {
+        self.memory_frames = match frames {
+            0 => self.shape.num_maskmem,
+            _ => frames.min(self.shape.num_maskmem),
+        };
     }
 
     /// The prompted frames that are remembered, in the order of their prompts.
@@ -127,17 +162,33 @@ impl MemoryBank {
         }
     }
 
-    /// Remembers a tracked frame, unless it was prompted.
-    pub fn remember_tracked(&mut self, frame: FrameIndex, features: &[f32], pointer: &[f32]) {
+    /// Remembers a tracked frame, unless it was prompted or is not worth it.
+    pub fn remember_tracked(
+        &mut self,
+        frame: FrameIndex,
+        features: &[f32],
+        pointer: &[f32],
+        evidence: Evidence,
+    ) {
         if self.conditioning.iter().any(|memory| memory.frame == frame) {
             return;
         }
         let reach = self.reach();
-        // The buffers of what is forgotten serve again.
-        let spare = self
+        let mut spare = self
             .tracked
             .iter()
             .position(|memory| memory.frame == frame || (memory.frame - frame).abs() >= reach);
+        if self.options.selection == MemorySelection::Gated {
+            if !evidence.is_good() {
+                return;
+            }
+            if evidence.tells_apart() {
+                let memory = Memory { frame, features: features.into(), pointer: pointer.into() };
+                self.told_apart = Some(memory);
+            }
+            spare = (self.tracked.len() as FrameIndex >= reach).then_some(0);
+        }
+        // The buffers of what is forgotten serve again.
         let mut memory = match spare {
             Some(i) => self.tracked.remove(i),
             None => Memory { frame, features: Vec::new(), pointer: Vec::new() },
@@ -179,17 +230,25 @@ impl MemoryBank {
     }
 
     fn select(&self, frame: FrameIndex) -> Selection<'_> {
-        let (near, far) = self.split_conditioning(frame);
+        let (mut near, far) = self.split_conditioning(frame);
+        let is_gated = self.options.selection == MemorySelection::Gated;
+        if near.len() < self.shape.conditioning_frames {
+            near.extend(&self.told_apart);
+        }
         let num_maskmem = self.shape.num_maskmem;
-        let tracked = |at: FrameIndex| {
+        // The frame that was, or counts as, the `n`-th before this one.
+        let tracked = |n: FrameIndex, at: FrameIndex| {
+            if is_gated {
+                return self.tracked.iter().rev().nth(n as usize - 1);
+            }
             let of = |memories: &[&'_ Memory]| memories.iter().position(|m| m.frame == at);
             let tracked = self.tracked.iter().find(|memory| memory.frame == at);
             tracked.or_else(|| of(&far).map(|i| far[i]))
         };
         let mut frames: Vec<_> = near.iter().map(|&memory| (num_maskmem - 1, memory)).collect();
-        for position in 1..num_maskmem {
-            let at = self.remembered_before(frame, (num_maskmem - position) as FrameIndex);
-            frames.extend(tracked(at).map(|memory| (num_maskmem - position - 1, memory)));
+        for n in (1..self.memory_frames).rev() {
+            let at = self.remembered_before(frame, n as FrameIndex);
+            frames.extend(tracked(n as FrameIndex, at).map(|memory| (n - 1, memory)));
         }
         let is_past = |memory: &&Memory| self.behind(frame, memory.frame) >= 0;
         let conditioning = near.iter().copied();
@@ -197,7 +256,8 @@ impl MemoryBank {
         let mut pointers: Vec<_> =
             conditioning.map(|memory| (self.behind(frame, memory.frame), memory)).collect();
         let last = (1..self.pointers_in_clip() as FrameIndex)
-            .filter_map(|n| tracked(frame - n * self.direction()).map(|memory| (n, memory)));
+            .filter_map(|n| tracked(n, frame - n * self.direction()))
+            .map(|memory| (self.behind(frame, memory.frame), memory));
         pointers.extend(last);
         Selection { frames, pointers }
     }
@@ -236,7 +296,9 @@ impl MemoryBank {
     /// Forgets what no frame from `frame` on can look at.
     fn forget_old(&mut self, frame: FrameIndex) {
         let reach = self.reach();
-        self.tracked.retain(|memory| (memory.frame - frame).abs() < reach);
+        if self.options.selection == MemorySelection::Sam2 {
+            self.tracked.retain(|memory| (memory.frame - frame).abs() < reach);
+        }
         loop {
             let is_old = |m: &&Memory| self.behind(frame, m.frame) >= reach;
             let old = self.conditioning.iter().filter(is_old);
@@ -289,13 +351,5 @@ fn temporal_encoding(distance: f32, to: &mut [f32]) {
     for i in 0..half {
         let angle = distance / TEMPERATURE.powf((2 * (i / 2)) as f32 / half as f32);
         (to[i], to[half + i]) = (angle.sin(), angle.cos());
-    }
-}
-
-/// The floats of a tensor that was made as floats.
-pub(super) fn values(tensor: &mut Tensor) -> &mut [f32] {
-    match tensor {
-        Tensor::F32(values) => values,
-        Tensor::U8(_) => &mut [],
     }
 }

@@ -125,6 +125,7 @@ pub fn element(control: &Arc<Control>) -> MgdSam2Matte {
             session: control.session(),
             model: request.model.clone(),
             weights: "none".into(),
+            tracker: None,
             backend: "fake".into(),
             precision: Precision::F32,
             warnings: Vec::new(),
