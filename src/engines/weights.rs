@@ -17,7 +17,7 @@ const NANO: Option<&[u8]> = None;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Weights {
     /// The detail path's: an official MGD-SAM2 checkpoint, or one with its keys; also a tracker's
-    /// that shares its encoder.
+    /// that shares its encoder, or that is all there is.
     pub mgd: WeightSource,
     /// The tracker's: an official SAM2.1 checkpoint, or one with its keys.
     pub sam2: WeightSource,
@@ -45,8 +45,13 @@ impl Weights {
         let (model, has_detail) = (&recipe.name, recipe.detail != DetailPath::None);
         let encoder = recipe.tracker.as_ref().map(|tracker| tracker.encoder);
         let has_own = encoder == Some(TrackerEncoder::Own);
+        let of_tracker = match &self.sam2 {
+            WeightSource::Recipe if !has_detail => &self.mgd,
+            sam2 => sam2,
+        };
+        let mgd_is_used = has_detail || of_tracker == &self.mgd;
         for (source, is_used, what) in
-            [(&self.mgd, has_detail, "MGD-SAM2"), (&self.sam2, has_own, "SAM2.1")]
+            [(&self.mgd, mgd_is_used, "MGD-SAM2"), (&self.sam2, has_own, "SAM2.1")]
         {
             if !is_used && matches!(source, WeightSource::Checkpoint(_)) {
                 warnings.push(format!("`{model}` has no use for the {what} checkpoint"));
@@ -62,7 +67,7 @@ impl Weights {
                 ));
                 None
             }
-            Some(TrackerEncoder::Own) => Some(Rc::new(self.sam2.open(recipe, warnings)?)),
+            Some(TrackerEncoder::Own) => Some(Rc::new(of_tracker.open(recipe, warnings)?)),
             None => None,
         };
         Ok(Checkpoints { mgd, sam2 })

@@ -18,8 +18,6 @@ pub(super) struct Follower {
     is_detected: bool,
     scene_cuts: u64,
     redetections: u64,
-    /// The user was told once that a prompt is needed.
-    has_warned: bool,
 }
 
 /// What a frame asks of the tracker.
@@ -54,7 +52,6 @@ impl Follower {
             is_detected: false,
             scene_cuts: 0,
             redetections: 0,
-            has_warned: false,
         }
     }
 
@@ -65,7 +62,6 @@ impl Follower {
     /// Forgets the clip.
     pub(super) fn reset(&mut self) {
         self.cuts.reset();
-        self.has_warned = false;
         self.forget();
     }
 
@@ -181,17 +177,6 @@ impl Follower {
                 let (from, side) = (self.tracker.shape().low_res_side(), logits.len().isqrt());
                 self.gate.apply(&mask.low_res_logits, from, logits, side);
             }
-        }
-    }
-
-    /// Zero alpha: nothing is to be seen before something is prompted.
-    pub(super) fn ask_for_prompt(&mut self, logits: &mut Tensor) {
-        values(logits).fill(NO_OBJECT);
-        if !std::mem::replace(&mut self.has_warned, true) {
-            tracing::warn!(
-                "this model follows what it is shown, and nothing was: alpha is zero until a \
-                 `prompt` (points, a box or a mask) says what to matte"
-            );
         }
     }
 

@@ -10,6 +10,7 @@ mod mask_selection;
 pub mod memory_bank;
 mod memory_selection;
 pub mod prompt;
+mod prompt_text;
 mod propagation;
 mod scene_cut;
 pub mod tracker;
@@ -27,6 +28,7 @@ pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions
 use self::detail::{Detail, holds_object};
 use self::encoder::Encoder;
 use self::follower::{Follower, Task, Use};
+use self::tracker::NO_OBJECT;
 use crate::backend::{Engine, Tensor};
 use crate::signature::detail::DetailShape;
 use std::{panic, thread};
@@ -174,7 +176,7 @@ fn propagate(
     let Some(detail) = detail else {
         match has_looked {
             true => follower.finish(Some(Use::Matte), logits),
-            false => follower.ask_for_prompt(logits),
+            false => values(logits).fill(NO_OBJECT),
         }
         return Ok(MemoryState { needs_prompt: !has_looked, ..follower.state(has_looked) });
     };
