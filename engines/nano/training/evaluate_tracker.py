@@ -44,7 +44,8 @@ def track(model: Tracker, clip: list[Photo], side: int) -> list[np.ndarray]:
             continue
         y = model.step(x, first, t, last)
         last = [*last, model.remember_tracked(x, y)][-model.c.num_maskmem :]
-        logits = y.masks[:, TRACKED : TRACKED + 1] if y.score > 0 else torch.full((1, 1, 2, 2), NO_OBJECT)
+        logits = y.masks[:, TRACKED : TRACKED + 1]
+        logits = logits if y.score > 0 else torch.full_like(logits, NO_OBJECT)
         size = frame.foreground.shape
         logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         masks.append(logits[0, 0].numpy() > 0)
@@ -70,12 +71,14 @@ def flowed(clip: list[Photo]) -> list[np.ndarray]:
 
 def mean_j(masks: list[np.ndarray], clip: list[Photo]) -> float:
     truths = [frame.foreground > 127 for frame in clip[1:]]
-    return float(np.mean([(m & t).sum() / max((m | t).sum(), 1) for m, t in zip(masks, truths, strict=True)]))
+    pairs = zip(masks, truths, strict=True)
+    return float(np.mean([(m & t).sum() / max((m | t).sum(), 1) for m, t in pairs]))
 
 
 def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A small picture with the mask's edge in red."""
-    edge = cv2.dilate(mask.astype(np.uint8), np.ones((7, 7))) > cv2.erode(mask.astype(np.uint8), np.ones((3, 3)))
+    bits = mask.astype(np.uint8)
+    edge = cv2.dilate(bits, np.ones((7, 7))) > cv2.erode(bits, np.ones((3, 3)))
     painted = np.where(edge[..., None], [255, 40, 40], image).astype(np.uint8)
     return cv2.resize(painted, (240, 135), interpolation=cv2.INTER_AREA)[..., ::-1]
 

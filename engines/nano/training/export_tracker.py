@@ -3,9 +3,10 @@
     python export_tracker.py SNAPSHOT.pt OUT_DIR
 
 `tracker.safetensors` holds the averaged weights. `tracker_parity.safetensors` holds, under the names
-of the program's signatures as `GRAPH/TENSOR`, inputs of each of the five graphs at `image_size` 64 (the
-weights do not depend on it), one prompted and three tracked frames being remembered, and what the
-training model makes of them with the shipped weights in single precision.
+of the program's signatures as `GRAPH/TENSOR`, inputs and outputs of the five graphs at `image_size` 64
+(the weights do not depend on it) with the shipped weights in single precision; the prompt decoder's
+twice, as `prompt_decoder.point` and `prompt_decoder.mask`. One prompted and three tracked frames are
+remembered.
 """
 
 import argparse
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from evaluate import normalise
 from evaluate_tracker import load_tracker
 from export import shipped_tensors, test_card
 from safetensors.torch import save_file
 from torch import Tensor
-from tracker import Decoded, Encoded, temporal_encoding
+from tracker import MASK_BIAS, MASK_SCALE, Decoded, Encoded, Tracker, temporal_encoding
 
 SIDE = 64
 # Points that fit, one more than a prompt may have; what is added where nothing counts.
@@ -30,60 +32,86 @@ def encoded(x: Encoded) -> dict[str, Tensor]:
 
 
 def decoded(y: Decoded) -> dict[str, Tensor]:
-    return {"mask_logits": y.masks, "ious": y.ious, "obj_ptrs": y.pointers, "object_score_logits": y.score}
+    masks = {"mask_logits": y.masks, "ious": y.ious}
+    return {**masks, "obj_ptrs": y.pointers, "object_score_logits": y.score}
 
 
-def prompt_inputs(coordinates: Tensor, kinds: Tensor, mask: Tensor, has_mask: float) -> dict[str, Tensor]:
+def prompt_inputs(
+    coordinates: Tensor, kinds: Tensor, mask: Tensor, has_mask: float
+) -> dict[str, Tensor]:
     """Points (1, T, 2) of kinds (1, T), padded, and a mask (1, 1, S, S)."""
     used = kinds.shape[1]
-    places, chosen, counts = torch.zeros(1, POINTS, 2), torch.zeros(1, POINTS, 5), torch.full((1, 1, 1, POINTS), MASKED)
+    places, chosen = torch.zeros(1, POINTS, 2), torch.zeros(1, POINTS, 5)
+    counts = torch.full((1, 1, 1, POINTS), MASKED)
     places[:, :used], counts[..., :used] = coordinates, 0
     chosen[0, torch.arange(used), kinds[0] + 1] = 1
-    return {"coordinates": places, "kinds": chosen, "point_mask": counts, "mask": mask, "has_mask": torch.tensor([has_mask])}
+    points = {"coordinates": places, "kinds": chosen, "point_mask": counts}
+    return {**points, "mask": mask, "has_mask": torch.tensor([has_mask])}
+
+
+def prompted(model: Tracker, frame: Encoded, mask: Tensor) -> dict[str, dict[str, Tensor]]:
+    """The prompt decoder's two cases."""
+    point = torch.tensor([[[0.55, 0.5], [0.0, 0.0]]]), torch.tensor([[1, -1]])
+    nothing = torch.zeros(1, 2, 2), torch.full((1, 2), -1)
+    cases = {
+        "point": (prompt_inputs(*point, torch.zeros_like(mask), 0.0), model.decode_points(frame, *point)),
+        "mask": (prompt_inputs(*nothing, mask, 1.0), model.decode_mask_prompt(frame, mask)),
+    }
+    out = {}
+    for name, (inputs, y) in cases.items():
+        logits = inputs["mask"] * MASK_SCALE + MASK_BIAS
+        size = dict(size=SIDE // 4, mode="bilinear", align_corners=False, antialias=True)
+        small = {"prompt_mask_logits": F.interpolate(logits, **size)}
+        out[f"prompt_decoder.{name}"] = {**encoded(frame), **inputs, **decoded(y), **small}
+    return out
+
+
+def tracked(model: Tracker, frames: list[Encoded], mask: Tensor) -> dict[str, dict[str, Tensor]]:
+    """Memory attention and decoder of the last frame, all the memory's slots being used."""
+    c = model.c
+    first, last = model.prompt(frames[0], mask), []
+    for t in range(1, len(frames) - 1):
+        y = model.step(frames[t], first, t, last)
+        last.append(model.remember_tracked(frames[t], y))
+    remembered, frame = [first, *last[::-1]], frames[-1]
+    rows, distances = [c.num_maskmem - 1, 0, 1, 2], [4, 1, 2, 3]
+    maps = [(row, m.features) for row, m in zip(rows, remembered, strict=True)]
+    pointers = [(d, m.pointer) for d, m in zip(distances, remembered, strict=True)]
+    conditioned = model.attend(frame, maps, pointers)
+    times = [temporal_encoding(d / (c.max_obj_ptrs - 1), c.d_model) for d in distances]
+    tokens = len(maps) * (frame.features.shape[1] + c.d_model // c.mem_dim)
+    attention = {
+        "features": frame.features,
+        "memory": torch.cat([m.features for m in remembered]),
+        "memory_times": torch.eye(c.num_maskmem)[rows],
+        "obj_ptrs": torch.cat([m.pointer for m in remembered]),
+        "obj_ptr_times": torch.stack(times),
+        "key_mask": torch.zeros(1, 1, tokens),
+        "conditioned_features": conditioned.features,
+    }
+    y = decoded(model.step(frame, first, len(frames) - 1, last))
+    return {"memory_attention": attention, "tracker_decoder": {**encoded(conditioned), **y}}
 
 
 @torch.no_grad()
 def parity(weights: Path) -> dict[str, Tensor]:
     """The fixture's tensors for a file of shipped weights."""
-    model, c = load_tracker(weights), load_tracker(weights).c
-    card = test_card(SIDE + 8)
-    pictures = [torch.from_numpy(card[i : i + SIDE, 2 * i : 2 * i + SIDE].copy())[None] for i in range(5)]
+    model, card = load_tracker(weights), test_card(SIDE + 8)
+    windows = [card[i : i + SIDE, 2 * i : 2 * i + SIDE].copy() for i in range(5)]
+    pictures = [torch.from_numpy(window)[None] for window in windows]
     frames = [model.encode(normalise(p.permute(0, 3, 1, 2))) for p in pictures]
-    mask = torch.from_numpy((card[:SIDE, :SIDE, 0] > 215).astype(np.float32))[None, None]
-    of: dict[str, dict[str, Tensor]] = {"tracker_encoder": {"image": pictures[0], **encoded(frames[0])}}
-
-    point = torch.tensor([[[0.55, 0.5], [0.0, 0.0]]]), torch.tensor([[1, -1]])
-    of["prompt_decoder/point"] = {**encoded(frames[0]), **prompt_inputs(*point, torch.zeros_like(mask), 0.0),
-                                  **{f"out/{k}": v for k, v in decoded(model.decode_points(frames[0], *point)).items()}}
-    nothing = torch.zeros(1, 2, 2), torch.full((1, 2), -1)
-    of["prompt_decoder/mask"] = {**encoded(frames[0]), **prompt_inputs(*nothing, mask, 1.0),
-                                 **{f"out/{k}": v for k, v in decoded(model.decode_mask_prompt(frames[0], mask)).items()}}
-
-    first, last = model.prompt(frames[0], mask), []
-    for t in (1, 2, 3):
-        last.append(model.remember_tracked(frames[t], model.step(frames[t], first, t, last)))
-    y = model.step(frames[4], first, 4, last)
-    remembered = [first, *last[::-1]]
-    rows = [c.num_maskmem - 1, 0, 1, 2]
-    distances = [4, 1, 2, 3]
-    tokens, pointer_tokens = frames[0].features.shape[1], c.d_model // c.mem_dim
-    conditioned = model.attend(frames[4], [(r, m.features) for r, m in zip(rows, remembered)],
-                               [(d, m.pointer) for d, m in zip(distances, remembered)])
-    of["memory_attention"] = {
-        "features": frames[4].features,
-        "memory": torch.cat([m.features for m in remembered]),
-        "memory_times": torch.eye(c.num_maskmem)[rows],
-        "obj_ptrs": torch.cat([m.pointer for m in remembered]),
-        "obj_ptr_times": torch.stack([temporal_encoding(d / (c.max_obj_ptrs - 1), c.d_model) for d in distances]),
-        "key_mask": torch.zeros(1, 1, 4 * (tokens + pointer_tokens)),
-        "conditioned_features": conditioned.features,
+    mask = torch.from_numpy((windows[0][..., 0] > 215).astype(np.float32))[None, None]
+    logits, absent = torch.linspace(-9, 9, SIDE * SIDE).reshape(1, 1, SIDE, SIDE), torch.ones(1, 1)
+    memory = model.remember(frames[4], logits, torch.zeros(1, model.c.d_model), absent)
+    of = {
+        "tracker_encoder": {"image": pictures[0], **encoded(frames[0])},
+        **prompted(model, frames[0], mask),
+        **tracked(model, frames, mask),
+        "memory_encoder": {"features": frames[4].features, "mask_logits": logits,
+                           "is_absent": absent[0], "maskmem_features": memory.features},
     }
-    of["tracker_decoder"] = {**encoded(conditioned), **decoded(y)}
-    logits = torch.linspace(-9, 9, SIDE * SIDE).reshape(1, 1, SIDE, SIDE)
-    absent = torch.ones(1, 1)
-    of["memory_encoder"] = {"features": frames[4].features, "mask_logits": logits, "is_absent": absent[0],
-                            "maskmem_features": model.remember(frames[4], logits, y.pointers[:, 0], absent).features}
-    return {f"{graph}/{name}": value.contiguous().clone() for graph, values in of.items() for name, value in values.items()}
+    pairs = ((f"{case}/{name}", value) for case, values in of.items() for name, value in values.items())
+    return {key: value.contiguous().clone() for key, value in pairs}
 
 
 def main() -> None:

@@ -4,9 +4,10 @@
         --validation PHOTOS --side 192 --batch 4 --length 4 --minutes 20
 
 A clip's first frame is prompted with its true mask and the second remembered with its own, some frames
-later; the others are found from the net's own memory, and every one of those counts. `RUN/last.pt` holds everything to go on from, `RUN/log.jsonl` a line per
-measurement, `RUN/SECONDS.pt` the averaged weights at each. Workers (`--workers`) share one set of
-weights without waiting for each other, each on one thread.
+later; the others are found from the net's own memory, and every one of those counts. `RUN/last.pt`
+holds everything to go on from, `RUN/log.jsonl` a line per measurement, `RUN/SECONDS.pt` the averaged
+weights at each. Workers (`--workers`) share one set of weights without waiting for each other, each on
+one thread.
 """
 
 import argparse
@@ -22,8 +23,9 @@ import torch.multiprocessing as processes
 import torch.nn.functional as F
 from clips import Clips, Material, load_material
 from evaluate import load_photos, normalise
+from start import initialise
 from torch import Tensor
-from tracker import TRACKED, Decoded, Encoded, Tracker, initialise
+from tracker import TRACKED, Decoded, Encoded, Tracker
 from train import average
 
 # Below this part of the picture the object counts as absent.
@@ -34,7 +36,8 @@ def load_batch(clips: Clips, times: list[int], size: int, device: str) -> tuple[
     """Normalised frames (T, B, 3, S, S), masks and weights (T, B, 1, S, S)."""
     samples = [clips.sample(times) for _ in range(size)]
     frames = np.stack([s.frames for s in samples], 1).transpose(0, 1, 4, 2, 3).copy()
-    masks, weights = (np.stack([getattr(s, k) for s in samples], 1)[:, :, None] for k in ("masks", "weights"))
+    masks = np.stack([s.masks for s in samples], 1)[:, :, None]
+    weights = np.stack([s.weights for s in samples], 1)[:, :, None]
     frames, masks, weights = (torch.from_numpy(x).to(device) for x in (frames, masks, weights))
     return normalise(frames), masks.float() / 255, weights.float() / 255
 
@@ -67,7 +70,8 @@ def heads_loss(y: Decoded, mask: Tensor) -> Tensor:
 
 def frames_of(encoded: Encoded, size: int) -> Encoded:
     """(T * B, ...) -> (T, B, ...)."""
-    return Encoded(encoded.features.unflatten(0, (-1, size)), [x.unflatten(0, (-1, size)) for x in encoded.high_res])
+    high_res = [x.unflatten(0, (-1, size)) for x in encoded.high_res]
+    return Encoded(encoded.features.unflatten(0, (-1, size)), high_res)
 
 
 def clip_loss(model: Tracker, batch: tuple[Tensor, Tensor, Tensor], times: list[int]) -> Tensor:
@@ -135,8 +139,10 @@ class Run:
         torch.save(kept, self.folder / "new.pt")
         (self.folder / "new.pt").rename(self.folder / "last.pt")
 
-    def measure(self, batches: list, **more) -> None:
+    def measure(self, batches: list, losses: list[float], **more) -> None:
+        """Validates the average, logs, and keeps it."""
         line = dict(seconds=round(self.seconds), steps=self.steps, clips=self.clips,
+                    loss=round(float(np.mean(losses)), 4),
                     validation_j=round(validate(self.ema, batches), 4), **more)
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
@@ -155,6 +161,7 @@ def train(rank: int, run: Run, material: Material, validation: list, args: argpa
         signal.signal(name, lambda *_: stop.append(1))
     start = measured = time.monotonic()
     spent, losses, total = run.seconds, [], 60 * args.minutes
+    sizes = dict(side=args.side, length=args.length)
     while (passed := time.monotonic() - start) < total and not stop:
         rate = args.lr + (args.last_lr - args.lr) * passed / total
         for group in run.optimiser.param_groups:
@@ -178,11 +185,11 @@ def train(rank: int, run: Run, material: Material, validation: list, args: argpa
         average(run.ema, run.model, run.steps, args.average)
         run.seconds = spent + time.monotonic() - start
         if time.monotonic() - measured > args.every:
-            run.measure(validation, loss=round(float(np.mean(losses)), 4), side=args.side, length=args.length, lr=rate)
+            run.measure(validation, losses, lr=rate, **sizes)
             run.save()
             losses, measured = [], time.monotonic()
     if rank == 0 and losses:
-        run.measure(validation, loss=round(float(np.mean(losses)), 4), side=args.side, length=args.length, lr=args.last_lr)
+        run.measure(validation, losses, lr=args.last_lr, **sizes)
         run.save()
 
 
@@ -203,7 +210,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=192)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--length", type=int, default=4)
-    parser.add_argument("--gap", type=int, default=14, help="most frames between the first and the second")
+    parser.add_argument("--gap", type=int, default=14, help="most frames from the first to the second")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--last-lr", type=float, default=1e-3)
@@ -218,17 +225,16 @@ def main() -> None:
     scenery = sorted(args.scenery.iterdir()) if args.scenery else []
     material = load_material(args.photos, scenery, args.films)
     run = Run(args.run, args.device, args.seed)
-    validation = [tuple(x.to(args.device) for x in b) for b in validation_batches(args.validation, args.side)]
-    if args.workers == 1:
-        train(0, run, material, validation, args)
-    else:
-        fork = processes.get_context("fork")
-        others = [fork.Process(target=train, args=(i, run, material, validation, args)) for i in range(1, args.workers)]
-        for other in others:
-            other.start()
-        train(0, run, material, validation, args)
-        for other in others:
-            other.join()
+    validation = validation_batches(args.validation, args.side)
+    validation = [tuple(x.to(args.device) for x in batch) for batch in validation]
+    fork, task = processes.get_context("fork"), (run, material, validation, args)
+    others = [fork.Process(target=train, args=(i, *task)) for i in range(1, args.workers)]
+    for other in others:
+        other.start()
+    train(0, *task)
+    for other in others:
+        other.terminate()
+        other.join()
 
 
 if __name__ == "__main__":
