@@ -164,7 +164,7 @@ impl Plan {
         cache.remember_graph(source, &graph_sha256)?;
         let identity = self.identity(graph, graph_sha256);
         let labels = Labels {
-            model: self.recipe.name.clone(),
+            model: self.recipe.label(),
             graph: graph.signature.graph.clone(),
             weights: graph.weights.source(),
         };
@@ -197,8 +197,14 @@ impl Plan {
         let onnx = (graph.make)(empty)?.to_bytes()?;
         let graph_sha256 = sha256(&onnx);
         progress(Progress { stage: "compiling", fraction: 0.4 });
-        let engine = OpenVino::build(&onnx, &graph.signature, &self.options(graph))?;
+        let engine = OpenVino::build(onnx, &graph.signature, &self.options(graph))?;
         Ok((engine, graph_sha256))
+    }
+
+    /// What makes the graphs what they are, before they are opened.
+    pub(super) fn source(&self) -> Result<String, EngineError> {
+        let sources = self.graphs.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        Ok(sources.join("\n"))
     }
 
     fn options(&self, graph: &GraphPlan) -> Options {

@@ -3,6 +3,7 @@
 //! A thing is a number: the subject of each scene has its own, and so has whatever else stands
 //! about. The tracker finds the thing that its memory's first pointer names, if it is in view;
 //! the detail path sees everything, as a class-agnostic model would.
+#![allow(dead_code, reason = "each test file uses what it needs")]
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::session::{
     Exchange, Frame, MemoryState, Session, SessionError, Tracker, TrackerEngines, TrackerOptions,
