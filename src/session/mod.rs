@@ -139,7 +139,7 @@ fn detail_alone(
     logits: &mut Tensor,
 ) -> Result<(), SessionError> {
     let Some((encoder, follower)) = tracking else { return detail.run(image, &[], logits) };
-    follower.forget();
+    follower.reset();
     if encoder.is_shared() {
         encoder.run(image)?;
     }
