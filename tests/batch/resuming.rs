@@ -33,7 +33,10 @@ fn what_is_finished_is_not_done_again_unless_it_is_gone() {
     assert_eq!(journal(), 3);
     let modified = || fs::metadata(out.join("mattes/p001.png")).unwrap().modified().unwrap();
     let before = modified();
+    // As if it had been killed after its last item.
+    fs::create_dir(out.join("journal.partial")).unwrap();
     ends(0, &STILLS, folder.path());
+    assert_same(&snapshot(&out), &first);
     assert_eq!((journal(), modified()), (3, before));
     fs::remove_file(out.join("mattes/p002.png")).unwrap();
     ends(0, &STILLS, folder.path());

@@ -118,12 +118,13 @@ fn work(
     typed: &BatchArgs,
     bars: &Bars,
 ) -> anyhow::Result<Progress> {
+    // Of a run that was killed, be it after its last item.
+    let scratch = journal.scratch();
+    remove(&scratch)?;
     if !share.wanted.contains(&true) {
         return Ok(Progress::default());
     }
     let engine = SharedEngine::open(&job.engine()?, bars)?;
-    let scratch = journal.scratch();
-    remove(&scratch)?;
     super::unfinished::make_folder(&scratch)?;
     let bar = bars.frames(Some(share.frames));
     let wanted = share.wanted;
