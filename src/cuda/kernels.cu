@@ -37,7 +37,7 @@ struct Affine {
     float k[3];
 };
 
-// Y'CbCr to R'G'B' in whole numbers: weights in 1/65536 of FRACTION bits below a byte's.
+// Y'CbCr to R'G'B' in words of 16 bits; sums keep FRACTION bits below a byte's.
 struct FromYuv {
     u32 luma_shift;
     u32 chroma_shift;
