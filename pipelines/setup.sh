@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Installs what building and running needs, and is quick where it is all there:
 # Debian packages (GStreamer 1.22 and its plugins, a linker) and OpenVINO's libraries in .deps/openvino.
-# Usage: pipelines/setup.sh
+# With --tensorrt also what `cargo build --features tensorrt` needs (g++, libclang) and TensorRT-RTX in
+# .deps/tensorrt; with --onnxruntime ONNX Runtime in .deps/onnxruntime, for GPUs where there is one.
+# Usage: pipelines/setup.sh [--tensorrt] [--onnxruntime]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 openvino=2026.4.1
+# The bindings are made for this version, and refuse others.
+tensorrt=1.7.1.116
+onnxruntime=1.32.0
 packages=(
     gcc libc6-dev pkg-config python3
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
@@ -50,14 +55,16 @@ check_other_system() {
         fail "this is not Debian or Ubuntu: install GStreamer >= 1.22 with its development files, base, good, bad and libav plugins"
 }
 
-# The wheel's shared libraries: the CPU plugin, what reads ONNX and the cache's own format, and what
-# they load. All else in the wheel is Python, other devices, or other frameworks' files.
-unpack_openvino() {
-    python3 - "$1" "$2" <<'PYTHON'
+# What is kept of OpenVINO's wheel: the CPU plugin, what reads ONNX and the cache's own format, and
+# what they load. All else is Python, other devices, or other frameworks' files.
+openvino_files='openvino/libs/(lib(openvino|openvino_c|openvino_(ir|onnx)_frontend|openvino_intel_cpu_plugin|tbb|tbbbind_2_5|tbbmalloc|hwloc)\.so[.\d]*)'
+
+# Copies the files of a folder's wheel whose whole path matches a pattern to the name in its group.
+unpack() {
+    python3 - "$@" <<'PYTHON'
 import pathlib, re, sys, zipfile
 
-wheel, folder = next(pathlib.Path(sys.argv[1]).glob("openvino-*.whl")), pathlib.Path(sys.argv[2])
-keep = re.compile(r"openvino/libs/(lib(openvino|openvino_c|openvino_(ir|onnx)_frontend|openvino_intel_cpu_plugin|tbb|tbbbind_2_5|tbbmalloc|hwloc)\.so[.\d]*)")
+wheel, keep, folder = next(pathlib.Path(sys.argv[1]).glob("*.whl")), re.compile(sys.argv[2]), pathlib.Path(sys.argv[3])
 with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
         if found := keep.fullmatch(name):
@@ -65,28 +72,50 @@ with zipfile.ZipFile(wheel) as archive:
 PYTHON
 }
 
-install_openvino() {
-    [[ "$(cat .deps/openvino/VERSION 2>/dev/null)" == "$openvino" || -L .deps/openvino ]] && return
-    echo "setup: fetching OpenVINO $openvino"
+# Installs a wheel's libraries: `.deps/NAME` holds the files of PACKAGE at VERSION that PATTERN names.
+install_libraries() {
+    local name="$1" package="$2" version="$3" pattern="$4"
+    [[ "$(cat ".deps/$name/VERSION" 2>/dev/null)" == "$version" || -L ".deps/$name" ]] && return
+    echo "setup: fetching $package $version"
     python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
     mkdir -p .deps
-    partial="$(mktemp -d .deps/openvino.XXXXXX)"
+    partial="$(mktemp -d ".deps/$name.XXXXXX")"
     trap 'rm -rf "$partial"' EXIT
     mkdir "$partial/wheel" "$partial/libraries"
     # Any Python 3.11 wheel will do: its libraries do not depend on Python.
     python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.11 \
-        -d "$partial/wheel" "openvino==$openvino" || fail "could not download openvino $openvino"
-    unpack_openvino "$partial/wheel" "$partial/libraries"
-    echo "$openvino" >"$partial/libraries/VERSION"
+        -d "$partial/wheel" "$package==$version" || fail "could not download $package $version"
+    unpack "$partial/wheel" "$pattern" "$partial/libraries"
+    echo "$version" >"$partial/libraries/VERSION"
     chmod 755 "$partial/libraries"
-    rm -rf .deps/openvino
-    mv "$partial/libraries" .deps/openvino
+    rm -rf ".deps/$name"
+    mv "$partial/libraries" ".deps/$name"
+    rm -rf "$partial"
 }
 
+for option in "$@"; do
+    case "$option" in
+    --tensorrt) packages+=(g++ libclang-dev) ;;
+    --onnxruntime) ;;
+    *) fail "unknown option $option; usage: pipelines/setup.sh [--tensorrt] [--onnxruntime]" ;;
+    esac
+done
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages "${packages[@]}"
 else
     check_other_system
 fi
-install_openvino
+install_libraries openvino openvino "$openvino" "$openvino_files"
+for option in "$@"; do
+    case "$option" in
+    --tensorrt)
+        install_libraries tensorrt tensorrt-rtx-cu13-libs "$tensorrt" 'tensorrt_rtx_libs/(lib.*\.so[.\d]*)'
+        ;;
+    --onnxruntime)
+        package=onnxruntime
+        [[ -e /proc/driver/nvidia ]] && package="onnxruntime-gpu"
+        install_libraries onnxruntime "$package" "$onnxruntime" 'onnxruntime/capi/(libonnxruntime.*\.so[.\d]*)'
+        ;;
+    esac
+done
 command -v cargo >/dev/null || fail "no cargo: install Rust 1.92 or newer, see https://rustup.rs"

@@ -12,6 +12,7 @@ Examples:
   mgdsam2 matte frames/ -o alpha/ --alpha-only DAVIS layout: grey PNGs
   mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
+  mgdsam2 engine build base-plus --mgd mgd_sam2.pth --backend tensorrt --sm 86,89,120
   mgdsam2 bench --model nano
 
 Exit codes: 0 all was done, 1 nothing was, 2 some was and the rest is named.";
@@ -127,6 +128,9 @@ pub struct WeightArgs {
     /// Inference threads; 0 is one per core
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: u32,
+    /// Which GPU, as CUDA counts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cuda_device: u32,
 }
 
 /// What runs engines.
@@ -137,6 +141,14 @@ pub enum Backend {
     Auto,
     /// OpenVINO on the CPU
     Openvino,
+    /// TensorRT on an NVIDIA GPU
+    Tensorrt,
+    /// ONNX Runtime's CUDA provider
+    Onnxruntime,
+    /// ONNX Runtime's TensorRT provider
+    OnnxruntimeTensorrt,
+    /// ONNX Runtime on the CPU
+    OnnxruntimeCpu,
 }
 
 /// What an engine computes in.
@@ -160,6 +172,10 @@ pub enum EngineCommand {
         /// With which weights, for which backend.
         #[command(flatten)]
         weights: WeightArgs,
+        /// The GPUs that TensorRT builds for, by compute capability; needs none here
+        /// [default: the GPU that is here]
+        #[arg(long, value_name = "86,89,...", value_delimiter = ',')]
+        sm: Vec<String>,
         /// The cache to build into [default: the user's]
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,
@@ -170,6 +186,12 @@ pub enum EngineCommand {
     Show {
         /// A recipe's name or a recipe file
         recipe: String,
+        /// Print the layers of its TensorRT engine instead, as JSON; needs the GPU
+        #[arg(long)]
+        layers: bool,
+        /// With which weights, for which backend.
+        #[command(flatten)]
+        weights: WeightArgs,
     },
 }
 
@@ -208,6 +230,9 @@ pub struct BenchArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+    /// Time every GPU backend in every arithmetic, and compare it with OpenVINO in f32
+    #[arg(long, conflicts_with = "json")]
+    pub gpu: bool,
 }
 
 /// `mgdsam2 sheet`.

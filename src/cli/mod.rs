@@ -9,6 +9,7 @@ mod dump;
 mod engine;
 mod feed;
 mod frames;
+mod gpu;
 mod interrupt;
 mod job;
 mod log;

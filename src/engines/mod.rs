@@ -4,9 +4,12 @@
 //! cache folder under a key of the graph's hash, the arithmetic, the backend's version and the
 //! processor; see [`cache`] for what happens when builds are cut short or meet.
 pub mod cache;
+mod compiler;
 pub mod entry;
 mod open;
+mod proof;
 pub mod recipe;
+pub mod validation;
 pub mod weights;
 
 pub use recipe::Recipe;
@@ -31,6 +34,21 @@ pub enum BackendChoice {
     Auto,
     /// OpenVINO on the CPU.
     OpenVino,
+    /// TensorRT on an NVIDIA GPU.
+    TensorRt,
+    /// ONNX Runtime, by one of its providers.
+    OnnxRuntime(Provider),
+}
+
+/// What computes for ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Its own kernels, on the CPU.
+    Cpu,
+    /// CUDA.
+    Cuda,
+    /// TensorRT.
+    TensorRt,
 }
 
 /// What to open.
@@ -48,6 +66,30 @@ pub struct Request {
     pub threads: usize,
     /// Where built engines are kept; `None` is the user's cache folder.
     pub cache: Option<PathBuf>,
+    /// The GPU's number as CUDA counts.
+    pub cuda_device: u32,
+    /// The compute capabilities (`89` or `8.9`) that TensorRT shall compile for; none is the GPU
+    /// that is here. With some, engines are built and not run.
+    pub targets: Vec<String>,
+    /// Asked again and again by builds that can stop half-way; `true` stops them.
+    pub interrupted: fn() -> bool,
+}
+
+impl Default for Request {
+    /// Nano with its own weights, by the best that is here.
+    fn default() -> Self {
+        Self {
+            model: "nano".into(),
+            weights: Weights::Recipe,
+            backend: BackendChoice::Auto,
+            precision: None,
+            threads: 0,
+            cache: None,
+            cuda_device: 0,
+            targets: Vec::new(),
+            interrupted: || false,
+        }
+    }
 }
 
 /// How far opening has come.
@@ -93,13 +135,19 @@ pub struct Built {
 /// A cache that cannot be used is a warning, never an error.
 pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
     let mut plan = Plan::new(request)?;
-    let found = plan.open(request, progress)?;
+    let engine = match plan.open(request, progress) {
+        Err(why) if request.backend == BackendChoice::Auto && plan.may_fall_back(&why) => {
+            plan.fall_back(request, &why)?;
+            plan.open(request, progress)?
+        }
+        opened => opened?,
+    };
     progress(Progress { stage: "ready", fraction: 1.0 });
     Ok(Opened {
-        precision: found.engine.precision(),
+        precision: plan.compiler.precision(),
         weights: plan.checkpoint.source(),
-        backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
-        session: Session::new(Box::new(found.engine))?,
+        backend: plan.compiler.describe(),
+        session: Session::new(engine)?,
         model: plan.recipe.name,
         warnings: plan.warnings,
     })
@@ -108,10 +156,20 @@ pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Ope
 /// Builds the engines of `request` into its cache, unless they are there, whole.
 pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Built, EngineError> {
     let mut plan = Plan::new(request)?;
-    let found = plan.open(request, progress)?;
+    let stored = plan.stored(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
-    let precision = found.engine.precision();
-    Ok(Built { entry: found.entry, reused: found.reused, precision, warnings: plan.warnings })
+    let precision = plan.compiler.precision();
+    Ok(Built { entry: stored.entry, reused: stored.reused, precision, warnings: plan.warnings })
+}
+
+/// The layers of the engine of `request`, built first if need be, in the backend's own words.
+pub fn inspect(
+    request: &Request,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, EngineError> {
+    let mut plan = Plan::new(request)?;
+    let stored = plan.stored(request, progress)?;
+    Ok(plan.compiler.inspect(&stored.file, &plan.signature)?)
 }
 
 /// Every entry of the cache in `folder`, or the user's: for lists. Engines are not read, see
@@ -165,7 +223,19 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
-    /// What was just built cannot be opened.
-    #[error("engine {}: just built, and cannot be loaded", .0.display())]
-    Unusable(PathBuf),
+    /// The backend computes something else than the model, even in f32.
+    #[error(
+        "engine `{graph}` on {backend}: expected logits within {tolerance} (relative L2) of f32, \
+         found {distance:.2e}"
+    )]
+    Inaccurate {
+        /// The graph's name.
+        graph: String,
+        /// What ran it.
+        backend: String,
+        /// What the recipe lets through.
+        tolerance: f64,
+        /// What was measured.
+        distance: f64,
+    },
 }

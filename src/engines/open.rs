@@ -1,18 +1,23 @@
 //! From a request to a running engine: out of the cache, or through it.
 use super::cache::{Cache, Lock, StoreError};
+use super::compiler::{Compiler, choose, instead_of_tensorrt};
 use super::entry::{Entry, Identity, sha256};
+use super::proof::Proof;
 use super::{EngineError, Progress, Recipe, Request};
-use crate::backend::openvino::cpu::Cpu;
-use crate::backend::openvino::{OpenVino, Options};
+use crate::backend::{BackendError, Engine};
 use crate::checkpoint::Checkpoint;
 use crate::model::image_graph;
 use crate::onnx::Graph;
 use crate::signature::{Precision, Signature, image};
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
+use std::path::Path;
 
-/// What was found or built, and what a user must know of it.
-pub(super) struct Found {
-    pub(super) engine: OpenVino,
+/// A compiled engine, whole, and where it is kept.
+pub(super) struct Stored {
+    pub(super) file: File,
+    /// None for a file that goes when it is closed.
     pub(super) entry: Option<Entry>,
     pub(super) reused: bool,
 }
@@ -20,11 +25,12 @@ pub(super) struct Found {
 /// Everything that decides what the engine is.
 pub(super) struct Plan {
     pub(super) recipe: Recipe,
-    pub(super) cpu: Cpu,
+    pub(super) compiler: Box<dyn Compiler>,
     pub(super) warnings: Vec<String>,
     pub(super) checkpoint: Checkpoint,
-    signature: Signature,
-    options: Options,
+    pub(super) signature: Signature,
+    /// The blocks that were found to need it.
+    pub(super) f32_blocks: BTreeSet<usize>,
 }
 
 impl Plan {
@@ -33,36 +39,79 @@ impl Plan {
         let recipe = Recipe::find(&request.model)?;
         let mut warnings = Vec::new();
         let checkpoint = request.weights.open(&recipe, &mut warnings)?;
-        let cpu = Cpu::detect()?;
-        let precision = choose_precision(request.precision, &recipe, &cpu, &mut warnings);
+        let compiler = choose(request, &recipe, &mut warnings)?;
         let signature = image(recipe.model.inp_size);
-        let options = Options { precision, threads: request.threads };
-        Ok(Self { recipe, cpu, warnings, checkpoint, signature, options })
+        let f32_blocks = BTreeSet::new();
+        Ok(Self { recipe, compiler, warnings, checkpoint, signature, f32_blocks })
     }
 
-    /// The engine from `request`'s cache, built first if need be.
+    /// Whether it was TensorRT that failed, and not a user who stopped it.
+    pub(super) fn may_fall_back(&self, why: &EngineError) -> bool {
+        let is_interrupted = matches!(why, EngineError::Backend(BackendError::Interrupted));
+        self.compiler.tolerance().is_some() && !is_interrupted
+    }
+
+    /// From now on OpenVINO, which says why.
+    pub(super) fn fall_back(
+        &mut self,
+        request: &Request,
+        why: &EngineError,
+    ) -> Result<(), EngineError> {
+        self.compiler = instead_of_tensorrt(request, &self.recipe, why, &mut self.warnings)?;
+        self.f32_blocks.clear();
+        Ok(())
+    }
+
+    /// The engine, running.
     pub(super) fn open(
         &mut self,
         request: &Request,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
-        let folder = request.cache.clone().or_else(Cache::default_folder);
-        let missing = || io::Error::other("there is no folder for caches");
-        match folder.ok_or_else(missing).and_then(|folder| Cache::open(&folder)) {
-            Ok(cache) => self.through(&cache, progress),
-            Err(e) => self.without_cache(&e, progress),
+    ) -> Result<Box<dyn Engine>, EngineError> {
+        let mut stored = self.stored(request, progress)?;
+        progress(Progress { stage: "loading the engine", fraction: 0.9 });
+        let engine = match self.load(&stored) {
+            // Whole and of the right key, and yet refused: what is built here and now may not be.
+            Err(refused) if stored.reused => {
+                self.warnings.push(format!("a kept engine is built anew: {refused}"));
+                stored = self.store_anew(request, progress)?;
+                self.load(&stored)?
+            }
+            loaded => loaded?,
+        };
+        match self.compiler.tolerance() {
+            Some(tolerance) if !self.is_proved(&stored) => {
+                Proof::new(self, request, progress, engine, stored)?.settle(tolerance)
+            }
+            _ => Ok(engine),
         }
     }
 
-    fn through(
+    /// Whether the engine was found good on this machine before.
+    fn is_proved(&self, stored: &Stored) -> bool {
+        let manifest = stored.entry.as_ref().and_then(|entry| entry.manifest.as_ref().ok());
+        manifest.is_some_and(|m| m.validations.contains_key(&self.compiler.describe()))
+    }
+
+    pub(super) fn load(&self, stored: &Stored) -> Result<Box<dyn Engine>, BackendError> {
+        let at = stored.entry.as_ref().map(|entry| entry.path.as_path());
+        self.compiler.open(&stored.file, at, &self.signature)
+    }
+
+    /// The compiled engine in `request`'s cache, compiled first if need be.
+    pub(super) fn stored(
         &mut self,
-        cache: &Cache,
+        request: &Request,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
+    ) -> Result<Stored, EngineError> {
+        let cache = match folder(request) {
+            Ok(cache) => cache,
+            Err(e) => return self.without_cache(&e, progress),
+        };
         progress(Progress { stage: "looking into the cache", fraction: 0.0 });
         let source = self.source()?;
-        if let Some(found) = self.known(cache, &source, progress)? {
-            return Ok(found);
+        if let Some(stored) = self.known(&cache, &source) {
+            return Ok(stored);
         }
         progress(Progress { stage: "waiting for other builds", fraction: 0.05 });
         let lock = match cache.lock() {
@@ -70,131 +119,138 @@ impl Plan {
             Err(e) => return self.without_cache(&e, progress),
         };
         // Another process may have built it meanwhile.
-        match self.known(cache, &source, progress)? {
-            Some(found) => Ok(found),
-            None => self.build_into(cache, &lock, &source, progress),
+        match self.known(&cache, &source) {
+            Some(stored) => Ok(stored),
+            None => self.compile_into(&cache, &lock, &source, progress),
+        }
+    }
+
+    /// The same whatever the cache holds.
+    pub(super) fn store_anew(
+        &mut self,
+        request: &Request,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Stored, EngineError> {
+        let locked = folder(request).and_then(|cache| Ok((cache.lock()?, cache)));
+        match locked {
+            Ok((lock, cache)) => self.compile_into(&cache, &lock, &self.source()?, progress),
+            Err(e) => self.without_cache(&e, progress),
         }
     }
 
     /// The engine, if the cache holds it whole.
-    fn known(
-        &self,
-        cache: &Cache,
-        source: &str,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<Found>, EngineError> {
-        let Some(graph_sha256) = cache.graph_of(source) else { return Ok(None) };
-        let Some(entry) = cache.find(&self.identity(graph_sha256)) else { return Ok(None) };
-        progress(Progress { stage: "loading the engine", fraction: 0.9 });
-        let engine = self.load(&entry);
-        Ok(engine.map(|engine| Found { engine, entry: Some(entry), reused: true }))
+    fn known(&mut self, cache: &Cache, source: &str) -> Option<Stored> {
+        let identity = self.identity(cache.graph_of(source)?);
+        let serves = |device: &str| self.compiler.serves(device);
+        let entry = cache.find(&identity, serves).or_else(|| {
+            self.explain(cache, &identity);
+            None
+        })?;
+        let damaged = |reason: &String| {
+            tracing::warn!(path = %entry.path.display(), reason, "damaged engine");
+        };
+        let file = entry.verify().inspect_err(damaged).ok()?;
+        Some(Stored { file, entry: Some(entry), reused: true })
     }
 
-    /// Nothing if the entry is damaged, or whole and yet refused by OpenVINO.
-    fn load(&self, entry: &Entry) -> Option<OpenVino> {
-        let loaded = entry.verify().and_then(|file| {
-            OpenVino::import(&file, &self.signature, &self.options).map_err(|e| e.to_string())
-        });
-        loaded
-            .inspect_err(|reason| {
-                tracing::warn!(path = %entry.path.display(), reason, "damaged engine");
-            })
-            .ok()
+    /// Says of engines of the same model and weights why they do not serve.
+    fn explain(&mut self, cache: &Cache, wanted: &Identity) {
+        let weights = self.checkpoint.source();
+        for entry in cache.entries().unwrap_or_default() {
+            let Ok(manifest) = entry.manifest else { continue };
+            if (&manifest.model, &manifest.weights) != (&self.recipe.name, &weights) {
+                continue;
+            }
+            if let Some(difference) = wanted.difference(&manifest.identity) {
+                let path = entry.path.display();
+                self.warnings.push(format!("engine {path} is not used: {difference}"));
+            }
+        }
     }
 
-    fn build_into(
+    fn compile_into(
         &mut self,
         cache: &Cache,
         lock: &Lock,
         source: &str,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
-        let (engine, graph_sha256) = self.build(progress)?;
-        progress(Progress { stage: "saving the engine", fraction: 0.8 });
-        match self.store(cache, lock, source, &engine, graph_sha256) {
-            Ok(entry) => {
-                progress(Progress { stage: "loading the engine", fraction: 0.9 });
-                // What was built holds the graph's weights twice; what is loaded does not.
-                drop(engine);
-                let engine = self.load(&entry);
-                let engine = engine.ok_or_else(|| EngineError::Unusable(entry.path.clone()))?;
-                Ok(Found { engine, entry: Some(entry), reused: false })
-            }
-            Err(e) => {
-                self.warnings.push(format!("the engine was built and could not be kept: {e}"));
-                Ok(Found { engine, entry: None, reused: false })
-            }
-        }
-    }
-
-    fn store(
-        &self,
-        cache: &Cache,
-        lock: &Lock,
-        source: &str,
-        engine: &OpenVino,
-        graph_sha256: String,
-    ) -> Result<Entry, StoreError> {
-        cache.remember_graph(source, &graph_sha256)?;
-        let identity = self.identity(graph_sha256);
+    ) -> Result<Stored, EngineError> {
+        let onnx = self.graph(progress)?;
+        let graph_sha256 = sha256(&onnx);
+        let identity = self.identity(graph_sha256.clone());
         let weights = self.checkpoint.source();
-        cache.store(lock, identity, &self.recipe.name, &weights, |path| engine.export(path))
+        let kept = cache.remember_graph(source, &graph_sha256).map_err(StoreError::from);
+        let kept = kept.and_then(|()| {
+            cache.store(lock, identity, &self.recipe.name, &weights, |path| {
+                compile(&*self.compiler, &onnx, &self.signature, path, progress)
+            })
+        });
+        let opened = kept.and_then(|entry| Ok((File::open(entry.payload())?, entry)));
+        match opened {
+            Ok((file, entry)) => Ok(Stored { file, entry: Some(entry), reused: false }),
+            Err(StoreError::Backend(e)) => Err(e.into()),
+            Err(StoreError::Io(e)) => self.without_cache(&e, progress),
+        }
     }
 
     fn without_cache(
         &mut self,
         reason: &io::Error,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
+    ) -> Result<Stored, EngineError> {
         self.warnings.push(format!("engines are built anew each time: no cache: {reason}"));
-        let (engine, _) = self.build(progress)?;
-        Ok(Found { engine, entry: None, reused: false })
+        let onnx = self.graph(progress)?;
+        let file = tempfile::NamedTempFile::new().map_err(BackendError::Write)?;
+        compile(&*self.compiler, &onnx, &self.signature, file.path(), progress)?;
+        // Written by name, perhaps by replacing it.
+        let file = File::open(file.path()).map_err(BackendError::Read)?;
+        Ok(Stored { file, entry: None, reused: false })
     }
 
-    /// The engine and its graph's hash.
-    fn build(&self, progress: &mut dyn FnMut(Progress)) -> Result<(OpenVino, String), EngineError> {
+    fn graph(&self, progress: &mut dyn FnMut(Progress)) -> Result<Vec<u8>, EngineError> {
         progress(Progress { stage: "building the graph", fraction: 0.1 });
-        // OpenVINO lowers an f32 graph itself, and then fuses attention, which casts would prevent.
-        let graph = Graph::new(&self.signature.graph, &self.checkpoint, Precision::F32);
-        let onnx = image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?;
-        let graph_sha256 = sha256(&onnx);
-        progress(Progress { stage: "compiling", fraction: 0.4 });
-        let engine = OpenVino::build(&onnx, &self.signature, &self.options)?;
-        Ok((engine, graph_sha256))
+        let graph = self.empty_graph(self.compiler.graph_precision());
+        Ok(image_graph(graph, &self.recipe.model, &self.signature)?.to_bytes()?)
+    }
+
+    /// A graph of the right name and weights, whose arithmetic is decided and nothing else.
+    pub(super) fn empty_graph(&self, precision: Precision) -> Graph<'_> {
+        let graph = Graph::new(&self.signature.graph, &self.checkpoint, precision);
+        graph.compute_in_f32(&self.f32_blocks);
+        graph
     }
 
     /// What makes the graph what it is: our code, the model's dimensions, the arithmetic that
-    /// weights are written in, the weights.
+    /// it is written in, the weights.
     fn source(&self) -> Result<String, EngineError> {
-        let weights = self.checkpoint.fingerprint()?;
-        let (code, precision) = (env!("MGDSAM2_GRAPH_SOURCES"), self.options.precision);
+        let (code, weights) = (env!("MGDSAM2_GRAPH_SOURCES"), self.checkpoint.fingerprint()?);
+        let precision = (self.compiler.graph_precision(), self.compiler.precision());
         Ok(format!("{code} {:?} {precision:?} {weights}", self.recipe.model))
     }
 
     fn identity(&self, graph_sha256: String) -> Identity {
         Identity {
             graph_sha256,
-            precision: self.options.precision,
-            backend: format!("openvino {}", self.cpu.version),
-            device: format!("{}: {}", self.cpu.name, self.cpu.capabilities.join(" ")),
+            precision: self.compiler.precision(),
+            backend: self.compiler.backend(),
+            device: self.compiler.device(),
         }
     }
 }
 
-/// What is asked for, else the recipe's; f32 where the CPU cannot do it, which is only worth a
-/// warning if it was asked for.
-fn choose_precision(
-    asked: Option<Precision>,
-    recipe: &Recipe,
-    cpu: &Cpu,
-    warnings: &mut Vec<String>,
-) -> Precision {
-    let wanted = asked.unwrap_or(recipe.openvino.precision);
-    if cpu.computes_in(wanted) {
-        return wanted;
-    }
-    if asked.is_some() {
-        warnings.push(format!("{} has no {wanted:?} instructions: computing in F32", cpu.name));
-    }
-    Precision::F32
+fn folder(request: &Request) -> io::Result<Cache> {
+    let folder = request.cache.clone().or_else(Cache::default_folder);
+    Cache::open(&folder.ok_or_else(|| io::Error::other("there is no folder for caches"))?)
+}
+
+fn compile(
+    compiler: &dyn Compiler,
+    onnx: &[u8],
+    signature: &Signature,
+    file: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), BackendError> {
+    let mut report = |done| progress(Progress { stage: "compiling", fraction: 0.4 + 0.4 * done });
+    report(0.0);
+    compiler.compile(onnx, signature, file, &mut report)
 }

@@ -35,6 +35,9 @@ pub struct Recipe {
     pub model: Config,
     /// How OpenVINO may compute it.
     pub openvino: OpenVinoRecipe,
+    /// How a GPU may compute it, by TensorRT or ONNX Runtime.
+    #[serde(default)]
+    pub tensorrt: TensorRtRecipe,
 }
 
 /// Where a recipe's trained weights come from.
@@ -57,6 +60,23 @@ pub struct WeightsNote {
 pub struct OpenVinoRecipe {
     /// The fastest arithmetic that the matte survives, taken where the CPU has it; else f32.
     pub precision: Precision,
+}
+
+/// How a GPU may compute a model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorRtRecipe {
+    /// What graphs are written in.
+    pub precision: Precision,
+    /// The relative L2 distance of the logits from an f32 reference at which blocks are computed
+    /// in f32 instead.
+    pub tolerance: f64,
+}
+
+impl Default for TensorRtRecipe {
+    fn default() -> Self {
+        Self { precision: Precision::F16, tolerance: 0.02 }
+    }
 }
 
 impl Recipe {
