@@ -2,14 +2,15 @@
 //!
 //! A session is made anew each time it is opened: what is kept is the graph. A provider that is
 //! asked for and cannot be had is an error; nothing is moved to the CPU instead.
+mod binding;
 pub mod library;
 
+use self::binding::Binding;
 use crate::backend::{BackendError, DeviceRun, Engine, Tensor, check_tensors};
-use crate::signature::{ElementType, Signature, TensorSpec};
+use crate::signature::Signature;
 use ort::ep::{CPU, CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::{IoBinding, Session};
-use ort::value::{DynValueRefMut, Shape, TensorRefMut};
+use ort::session::Session;
 use std::ffi::c_void;
 use std::fmt;
 
@@ -59,10 +60,6 @@ impl OnnxRuntime {
         check_names(&session, signature)?;
         Ok(Self { session, signature: signature.clone(), provider })
     }
-
-    fn run_bound(&mut self, binding: &IoBinding) -> Result<(), BackendError> {
-        self.session.run_binding(binding).map(drop).map_err(|e| refused("running", &e))
-    }
 }
 
 impl Engine for OnnxRuntime {
@@ -73,7 +70,7 @@ impl Engine for OnnxRuntime {
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
         check_tensors(&self.signature, inputs, outputs)?;
         let memory = MemoryInfo::default();
-        let mut binding = self.session.create_binding().map_err(|e| refused("running", &e))?;
+        let mut binding = Binding::new(&self.session)?;
         for (spec, tensor) in self.signature.inputs.iter().zip(inputs) {
             let address = match tensor {
                 Tensor::U8(values) => values.as_ptr().cast::<c_void>(),
@@ -81,7 +78,7 @@ impl Engine for OnnxRuntime {
             };
             // SAFETY: ONNX Runtime only reads inputs; `inputs` outlive the binding, and were
             // checked against `spec`.
-            unsafe { bind_input(&mut binding, spec, &memory, address.cast_mut())? };
+            unsafe { binding.input(spec, &memory, address.cast_mut())? };
         }
         for (spec, tensor) in self.signature.outputs.iter().zip(outputs) {
             let address = match tensor {
@@ -90,9 +87,9 @@ impl Engine for OnnxRuntime {
             };
             // SAFETY: `outputs` are borrowed alone for longer than the binding lives, and were
             // checked against `spec`; every bit pattern is a valid number.
-            unsafe { bind_output(&mut binding, spec, &memory, address)? };
+            unsafe { binding.output(spec, &memory, address)? };
         }
-        self.run_bound(&binding)
+        binding.run(&mut self.session)
     }
 
     /// ONNX Runtime runs on a stream of its own: the caller's must be idle, and the run has ended
@@ -106,17 +103,16 @@ impl Engine for OnnxRuntime {
         let (kind, place) = (AllocatorType::Device, AllocationDevice::CUDA);
         let memory = MemoryInfo::new(place, device as i32, kind, MemoryType::Default);
         let memory = memory.map_err(|e| refused("naming the GPU's memory", &e))?;
-        let mut binding = self.session.create_binding().map_err(|e| refused("running", &e))?;
+        let mut binding = Binding::new(&self.session)?;
         for (spec, &address) in self.signature.inputs.iter().zip(&run.inputs) {
             // SAFETY: the caller vouches for the addresses.
-            unsafe { bind_input(&mut binding, spec, &memory, address as *mut c_void)? };
+            unsafe { binding.input(spec, &memory, address as *mut c_void)? };
         }
         for (spec, &address) in self.signature.outputs.iter().zip(&run.outputs) {
             // SAFETY: as above.
-            unsafe { bind_output(&mut binding, spec, &memory, address as *mut c_void)? };
+            unsafe { binding.output(spec, &memory, address as *mut c_void)? };
         }
-        self.run_bound(&binding)?;
-        binding.synchronize_outputs().map_err(|e| refused("running", &e))
+        binding.run(&mut self.session)
     }
 }
 
@@ -139,56 +135,6 @@ impl fmt::Display for Provider {
             Self::TensorRt(device) => write!(f, "TensorRT, GPU {device}"),
         }
     }
-}
-
-/// # Safety
-/// `address` must be of memory of the kind `memory` says, hold what `spec` says, and stay valid
-/// as long as the binding.
-unsafe fn bind_input(
-    binding: &mut IoBinding,
-    spec: &TensorSpec,
-    memory: &MemoryInfo,
-    address: *mut c_void,
-) -> Result<(), BackendError> {
-    // SAFETY: the caller's promise.
-    let tensor = unsafe { tensor(spec, memory, address)? };
-    binding.bind_input(&spec.name, &*tensor).map_err(|e| refused("binding an input", &e))
-}
-
-/// # Safety
-/// As for [`bind_input`], and nothing else may look at the memory.
-unsafe fn bind_output(
-    binding: &mut IoBinding,
-    spec: &TensorSpec,
-    memory: &MemoryInfo,
-    address: *mut c_void,
-) -> Result<(), BackendError> {
-    // SAFETY: the caller's promise.
-    let tensor = unsafe { tensor(spec, memory, address)? };
-    binding.bind_output(&spec.name, tensor).map_err(|e| refused("binding an output", &e))
-}
-
-/// # Safety
-/// As for [`bind_input`].
-unsafe fn tensor<'a>(
-    spec: &TensorSpec,
-    memory: &MemoryInfo,
-    address: *mut c_void,
-) -> Result<DynValueRefMut<'a>, BackendError> {
-    let shape = Shape::new(spec.shape.iter().map(|&size| size as i64));
-    let memory = memory.to_owned();
-    // SAFETY: the caller's promise.
-    let tensor = unsafe {
-        match spec.element_type {
-            ElementType::U8 => {
-                TensorRefMut::<u8>::from_raw(memory, address, shape).map(TensorRefMut::into_dyn)
-            }
-            ElementType::F32 => {
-                TensorRefMut::<f32>::from_raw(memory, address, shape).map(TensorRefMut::into_dyn)
-            }
-        }
-    };
-    tensor.map_err(|e| refused("naming a tensor's place", &e))
 }
 
 /// Inputs and outputs are those of the signature. Their shapes are checked when they are bound.
