@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Everything that a graph's bytes depend on besides the recipe and the checkpoint.
-const GRAPH_SOURCES: [&str; 4] = ["src/checkpoint", "src/model", "src/onnx", "src/signature.rs"];
+const GRAPH_SOURCES: [&str; 5] =
+    ["src/checkpoint", "src/model", "src/onnx", "src/signature", "src/signature.rs"];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));

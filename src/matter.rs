@@ -11,8 +11,10 @@ use crate::frame::composite::{Composite, Output};
 use crate::frame::preprocess::Squash;
 use crate::frame::refine::{Coefficients, Refine, RefineMode};
 use crate::frame::{FrameError, FrameView, FrameViewMut};
-pub use crate::session::Session;
-use crate::session::{Exchange, SessionError};
+pub use crate::session::{
+    Coverage, MemoryState, Point, PointKind, Prompt, Propagation, Session, SessionError,
+};
+use crate::session::{Exchange, Frame, FrameIndex};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use stage::{Done, spawn, stage};
 use std::mem;
@@ -34,8 +36,13 @@ pub trait Job: Send + 'static {
 pub struct Options {
     /// Infer if at least `interval - 1` frames went by since the last inference; 0 counts as 1.
     pub interval: u32,
-    /// Infer whatever the interval says: the frame does not continue the one before.
+    /// The frame does not continue the one before: it is inferred whatever the interval says,
+    /// and what was remembered is forgotten.
     pub is_first: bool,
+    /// When the frame is shown, on a clock that runs on from frame to frame: its running time.
+    pub time: Option<Duration>,
+    /// How an object is followed.
+    pub propagation: Propagation,
     /// From logits to alpha.
     pub refine: RefineMode,
     /// What is written.
@@ -61,14 +68,17 @@ pub struct Incoming<J> {
     pub job: J,
     /// How it is matted.
     pub options: Options,
+    /// What the user says of the object in exactly this frame, which is inferred then, whatever
+    /// the interval says and however late it is. A prompt that [`Prompt::check`] refuses ends all.
+    pub prompts: Vec<Prompt>,
 }
 
 /// Squashed, or without a picture where an earlier inference serves.
-struct PreparedFrame<J>(J, Options, Times, Option<Exchange>);
+struct PreparedFrame<J>(J, Options, Times, Option<(Exchange, Vec<Prompt>)>);
 /// Inferred: the picture and its logits.
-struct InferredFrame<J>(J, Options, Times, Option<Exchange>);
+struct InferredFrame<J>(J, Options, Times, Option<Exchange>, Option<MemoryState>);
 /// Refined: what turns luma into alpha.
-struct RefinedFrame<J>(J, Options, Times, Option<Coefficients>);
+struct RefinedFrame<J>(J, Options, Times, Option<Coefficients>, Option<MemoryState>);
 
 /// A frame whose matte is written.
 pub struct Matte<J> {
@@ -76,6 +86,9 @@ pub struct Matte<J> {
     pub job: J,
     /// What the stages took.
     pub times: Times,
+    /// What is remembered after this frame; `None` where it was not tracked: the recipe has no
+    /// tracker, propagation is off, or the frame lived on an earlier inference.
+    pub memory: Option<MemoryState>,
 }
 
 /// The running stages.
@@ -112,7 +125,7 @@ impl<J: Job, P: Send + 'static> Matter<J, P> {
             spawn("matte-composite", move || stage(&refined, &to_mattes, &c4, composite))?,
         ];
         let infer = spawn("matte-infer", move || {
-            stage(&prepared, &to_refine, &c2, |frame| infer(&mut session, frame));
+            stage(&prepared, &to_refine, &c2, infer(&mut session));
             session
         })?;
         Ok(Self { mattes, infer, others })
@@ -135,12 +148,16 @@ fn prepare<J: Job, P>(
 ) -> impl FnMut(Incoming<J>) -> Done<PreparedFrame<J>, J, P> {
     let mut squash = Squash::new(side);
     let mut frames_since: Option<u32> = None;
-    move |Incoming { job, options }| {
-        if job.is_late() {
+    // A late frame leaves its news to the next.
+    let mut is_first = false;
+    move |Incoming { job, mut options, prompts }| {
+        is_first |= options.is_first;
+        if prompts.is_empty() && job.is_late() {
             return Ok(Item::Late(job));
         }
+        options.is_first = mem::take(&mut is_first);
         let due = frames_since.is_none_or(|n| n + 1 >= options.interval);
-        if !due && !options.is_first {
+        if !due && !options.is_first && prompts.is_empty() {
             frames_since = frames_since.map(|n| n + 1);
             return Ok(Item::Frame(PreparedFrame(job, options, Times::default(), None)));
         }
@@ -152,22 +169,30 @@ fn prepare<J: Job, P>(
         done?;
         frames_since = Some(0);
         let times = Times { prepare: Some(prepare), ..Times::default() };
-        Ok(Item::Frame(PreparedFrame(job, options, times, Some(exchange))))
+        Ok(Item::Frame(PreparedFrame(job, options, times, Some((exchange, prompts)))))
     }
 }
 
 /// The engines' turn.
 fn infer<J, P>(
     session: &mut Session,
-    PreparedFrame(job, options, mut times, mut exchange): PreparedFrame<J>,
-) -> Done<InferredFrame<J>, J, P> {
-    if let Some(exchange) = &mut exchange {
-        let _span = tracing::trace_span!("infer").entered();
-        let (infer, done) = timed(|| session.step(&exchange.image, &mut exchange.logits));
-        done?;
+) -> impl FnMut(PreparedFrame<J>) -> Done<InferredFrame<J>, J, P> {
+    let mut index: FrameIndex = 0;
+    move |PreparedFrame(job, options, mut times, picture)| {
+        let Some((mut exchange, prompts)) = picture else {
+            return Ok(Item::Frame(InferredFrame(job, options, times, None, None)));
+        };
+        let Options { time, is_first, propagation, .. } = options;
+        let frame = Frame { index, time, is_first, prompts: &prompts, propagation };
+        let (infer, done) = timed(|| {
+            let _span = tracing::trace_span!("infer").entered();
+            session.step(&frame, &mut exchange)
+        });
+        let memory = done?;
+        index += 1;
         times.infer = Some(infer);
+        Ok(Item::Frame(InferredFrame(job, options, times, Some(exchange), memory)))
     }
-    Ok(Item::Frame(InferredFrame(job, options, times, exchange)))
 }
 
 /// Logits at the model's size to what gives alpha at any size.
@@ -177,9 +202,9 @@ fn refine<J, P>(
     spent: Sender<Exchange>,
 ) -> impl FnMut(InferredFrame<J>) -> Done<RefinedFrame<J>, J, P> {
     let mut refine = Refine::new(side);
-    move |InferredFrame(job, options, mut times, exchange)| {
+    move |InferredFrame(job, options, mut times, exchange, memory)| {
         let Some(exchange) = exchange else {
-            return Ok(Item::Frame(RefinedFrame(job, options, times, None)));
+            return Ok(Item::Frame(RefinedFrame(job, options, times, None, memory)));
         };
         let mut fitted = spare.try_recv().unwrap_or_else(|_| Coefficients::new());
         let (took, done) = timed(|| {
@@ -190,7 +215,7 @@ fn refine<J, P>(
         times.refine = Some(took);
         // A full box of spares is no loss.
         let _ = spent.try_send(exchange);
-        Ok(Item::Frame(RefinedFrame(job, options, times, Some(fitted))))
+        Ok(Item::Frame(RefinedFrame(job, options, times, Some(fitted), memory)))
     }
 }
 
@@ -201,7 +226,7 @@ fn composite<J: Job, P>(
     let mut composite = Composite::new();
     // The first frame always brings its own.
     let mut current = Coefficients::new();
-    move |RefinedFrame(mut job, options, mut times, fitted)| {
+    move |RefinedFrame(mut job, options, mut times, fitted, memory)| {
         if let Some(fitted) = fitted {
             let _ = spent.try_send(mem::replace(&mut current, fitted));
         }
@@ -212,7 +237,7 @@ fn composite<J: Job, P>(
         });
         done?;
         times.composite = took;
-        Ok(Item::Frame(Matte { job, times }))
+        Ok(Item::Frame(Matte { job, times, memory }))
     }
 }
 

@@ -1,4 +1,5 @@
 //! The contract between weights and frames: every graph's inputs and outputs.
+pub mod detail;
 pub mod tracker;
 
 /// The arithmetic an engine's graph is written in.

@@ -9,7 +9,7 @@ use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 use gstmgdsam2::frame::{
     Colorimetry, FrameView, FrameViewMut, Matrix, PixelFormat, Plane, PlaneMut,
 };
-use gstmgdsam2::session::{Exchange, Session};
+use gstmgdsam2::session::{Exchange, Frame, Session};
 use std::path::Path;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.toml");
@@ -21,7 +21,7 @@ const HEIGHT: usize = 90;
 fn session(cache: &Path) -> Option<Session> {
     let request = Request {
         model: MODEL.into(),
-        weights: Weights::Random(1),
+        weights: Weights::random(1),
         backend: BackendChoice::Auto,
         precision: Some(Precision::F32),
         threads: 1,
@@ -42,7 +42,7 @@ fn matte_by_hand(session: &mut Session, source: &FrameView) -> Vec<u8> {
     let side = session.side();
     let mut exchange = Exchange::new(side);
     Squash::new(side).run(source, exchange.image_mut()).unwrap();
-    session.step(&exchange.image, &mut exchange.logits).unwrap();
+    session.step(&Frame::default(), &mut exchange).unwrap();
     let mut coefficients = Coefficients::new();
     let mode = RefineMode::GuidedFilter;
     Refine::new(side).fit(exchange.image(), exchange.logits(), mode, &mut coefficients).unwrap();

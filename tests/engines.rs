@@ -3,8 +3,9 @@
 use gstmgdsam2::backend::Tensor;
 use gstmgdsam2::engines::cache::Cache;
 use gstmgdsam2::engines::entry::{Entry, Identity, Manifest};
-use gstmgdsam2::engines::{self, BackendChoice, Built, Recipe, Request, Weights};
-use gstmgdsam2::signature::{Precision, image};
+use gstmgdsam2::engines::{self, BackendChoice, BuiltGraph, Recipe, Request, Weights};
+use gstmgdsam2::session::{Exchange, Frame};
+use gstmgdsam2::signature::Precision;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::path::{Path, PathBuf};
@@ -103,7 +104,7 @@ fn an_unknown_model_is_an_error_that_lists_the_known() {
 #[test]
 fn a_recipe_without_weights_asks_for_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let request = Request { weights: Weights::Recipe, ..toy(folder.path()) };
+    let request = Request { weights: Weights::default(), ..toy(folder.path()) };
     let message = engines::build(&request, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("checkpoint"), "{message}");
 }
@@ -139,9 +140,10 @@ fn an_engine_is_built_once_and_runs_the_same_from_the_cache() {
     let side = first.session.side();
     let picture = Tensor::U8((0..3 * side * side).map(|i| (i % 255) as u8).collect());
     let logits = [&mut first, &mut second].map(|opened| {
-        let mut logits = Tensor::zeros(&image(side / 2).outputs[0]);
-        opened.session.step(&picture, &mut logits).unwrap();
-        logits
+        let mut exchange = Exchange::new(side);
+        exchange.image = picture.clone();
+        opened.session.step(&Frame::default(), &mut exchange).unwrap();
+        exchange.logits
     });
     assert_eq!(logits[0], logits[1]);
 }
@@ -151,7 +153,7 @@ fn weights_and_precision_have_entries_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let request = toy(folder.path());
     let others = [
-        Request { weights: Weights::Random(8), ..request.clone() },
+        Request { weights: Weights::random(8), ..request.clone() },
         Request { precision: Some(Precision::Bf16), ..request.clone() },
     ];
     build(&request);
@@ -174,7 +176,7 @@ fn every_damage_is_found() {
     let mut flipped = payload.clone();
     flipped[payload.len() / 2] ^= 1;
     let later =
-        String::from_utf8(manifest.clone()).unwrap().replace("\"format\": 1", "\"format\": 2");
+        String::from_utf8(manifest.clone()).unwrap().replace("\"format\": 2", "\"format\": 3");
     let damages: [(&str, &[u8]); 7] = [
         ("engine.bin", &flipped),
         ("engine.bin", &payload[..payload.len() - 1]),
@@ -230,8 +232,8 @@ fn an_interrupted_build_is_removed_by_the_next() {
 fn without_a_usable_cache_engines_run_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let warned = |request: &Request| {
-        let built = build(request);
-        assert!(built.entry.is_none());
+        let built = engines::build(request, &mut |_| ()).unwrap();
+        assert!(built.graphs[0].entry.is_none());
         assert!(built.warnings.iter().any(|w| w.contains("cache")), "{:?}", built.warnings);
     };
     // A file is in the way of the folder.
@@ -317,7 +319,7 @@ fn an_empty_cache_lists_nothing() {
 fn toy(cache: &Path) -> Request {
     Request {
         model: TOY.into(),
-        weights: Weights::Random(7),
+        weights: Weights::random(7),
         backend: BackendChoice::Auto,
         precision: Some(Precision::F32),
         threads: 1,
@@ -326,8 +328,9 @@ fn toy(cache: &Path) -> Request {
     }
 }
 
-fn build(request: &Request) -> Built {
-    engines::build(request, &mut |_| ()).unwrap()
+/// The only graph of `request`'s recipe.
+fn build(request: &Request) -> BuiltGraph {
+    engines::build(request, &mut |_| ()).unwrap().graphs.remove(0)
 }
 
 /// The only file of the index.

@@ -22,7 +22,7 @@ fn nano(cache: &Path, backend: BackendChoice, precision: Precision) -> Request {
     Request {
         backend,
         precision: Some(precision),
-        weights: Weights::Recipe,
+        weights: Weights::default(),
         cache: Some(cache.into()),
         ..Request::default()
     }

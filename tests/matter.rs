@@ -8,7 +8,7 @@ use gstmgdsam2::frame::refine::RefineMode;
 use gstmgdsam2::frame::{
     Colorimetry, FrameView, FrameViewMut, Matrix, PixelFormat, Plane, PlaneMut,
 };
-use gstmgdsam2::matter::{Incoming, Item, Job, Matte, Matter, Options};
+use gstmgdsam2::matter::{Incoming, Item, Job, Matte, Matter, Options, Propagation};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -66,8 +66,10 @@ fn start(control: &Arc<Control>) -> Running {
 fn frame(index: usize, value: u8, interval: u32) -> Input {
     let (source, target) = (vec![value; WIDTH * HEIGHT], vec![0; WIDTH * HEIGHT]);
     let (refine, output) = (RefineMode::Off, Output::Straight);
-    let options = Options { interval, is_first: false, refine, output };
-    Item::Frame(Incoming { job: Grey { index, source, target, is_late: false }, options })
+    let (time, propagation) = (None, Propagation::default());
+    let options = Options { interval, is_first: false, time, propagation, refine, output };
+    let job = Grey { index, source, target, is_late: false };
+    Item::Frame(Incoming { job, options, prompts: Vec::new() })
 }
 
 fn next(mattes: &Receiver<Output_>) -> Output_ {
@@ -104,7 +106,7 @@ fn alpha_is_what_the_session_computed() {
     let running = start(&Control::new());
     for value in [0, 40, 127, 200, 255] {
         running.input.send(frame(0, value, 1)).unwrap();
-        let Matte { job, times } = matte(&running.matter.mattes);
+        let Matte { job, times, .. } = matte(&running.matter.mattes);
         assert!(job.target.iter().all(|a| a.abs_diff(alpha(value)) <= 1), "{:?}", job.target);
         assert!(times.prepare.is_some() && times.infer.is_some() && times.refine.is_some());
     }

@@ -15,7 +15,7 @@ const PRECISIONS: [(Precision, &str); 3] =
     [(Precision::F32, "f32"), (Precision::F16, "f16"), (Precision::Bf16, "bf16")];
 
 fn toy() -> Config {
-    Recipe::find(TOY).unwrap().model
+    Recipe::find(TOY).unwrap().model.unwrap()
 }
 
 fn build(config: &Config, weights: &Checkpoint, p: Precision) -> Result<OnnxModel, GraphError> {
@@ -146,7 +146,7 @@ fn large_weights_go_beside_the_graph() {
 fn graphs_pass_the_onnx_checker() {
     let weights = Checkpoint::random(3);
     let folder = scratch("checked");
-    let nano = Recipe::find("nano").unwrap().model;
+    let nano = Recipe::find("nano").unwrap().model.unwrap();
     let mut paths = Vec::new();
     for (config, model) in [(toy(), "toy"), (nano, "nano")] {
         for (precision, name) in PRECISIONS {

@@ -20,7 +20,7 @@ fn the_graph_equals_the_training_model_on_the_shipped_weights() {
     let want: Vec<f32> =
         logits.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
 
-    let mut config = Recipe::find("nano").unwrap().model;
+    let mut config = Recipe::find("nano").unwrap().model.unwrap();
     config.inp_size = picture.shape()[1] / 2;
     let signature = image(config.inp_size);
     let weights = Checkpoint::open(&folder.join("weights.safetensors")).unwrap();

@@ -57,7 +57,7 @@ fn sessions_come_out_of_the_cache() {
     }
     let folder = tempfile::tempdir().unwrap();
     let request = Request {
-        weights: Weights::Random(7),
+        weights: Weights::random(7),
         backend: BackendChoice::OnnxRuntime(engines::Provider::Cpu),
         cache: Some(folder.path().into()),
         ..Request::default()
@@ -68,7 +68,7 @@ fn sessions_come_out_of_the_cache() {
     let side = opened.session.side();
     let mut logits = Tensor::zeros(&image(side / 2).outputs[0]);
     opened.session.step(&Tensor::zeros(&image(side / 2).inputs[0]), &mut logits).unwrap();
-    assert!(engines::build(&request, &mut |_| ()).unwrap().reused);
+    assert!(engines::build(&request, &mut |_| ()).unwrap().graphs[0].reused);
 }
 
 /// A provider that is not in the library, or whose libraries or GPU are missing.

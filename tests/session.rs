@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::session::{
-    BankOptions, FrameIndex, MaskSelection, Point, PointKind, Prompt, SessionError, Tracker,
-    TrackerEngines, TrackerOptions,
+    BankOptions, Coverage, Features, FrameIndex, MaskSelection, Point, PointKind, Prompt,
+    SessionError, Tracker, TrackerEngines, TrackerOptions,
 };
+use gstmgdsam2::signature::Signature;
 use gstmgdsam2::signature::tracker::{
-    TrackerShape, decoder, encoder, memory_attention, memory_encoder, prompt_decoder,
+    TrackerShape, decoder, memory_attention, memory_encoder, prompt_decoder,
 };
-use gstmgdsam2::signature::{ElementType, Signature};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -81,7 +81,7 @@ impl Engine for Fake {
 fn floats(tensor: &Tensor) -> Vec<f32> {
     match tensor {
         Tensor::F32(values) => values.clone(),
-        Tensor::U8(_) => panic!("the tests' pictures are floats"),
+        Tensor::U8(_) => panic!("the tests' features are floats"),
     }
 }
 
@@ -95,7 +95,6 @@ fn engines(script: &Arc<Mutex<Script>>, shape: &TrackerShape) -> TrackerEngines 
     let fake =
         |signature| -> Box<dyn Engine> { Box::new(Fake { signature, script: script.clone() }) };
     TrackerEngines {
-        encoder: fake(encoder(shape, ElementType::F32)),
         memory_attention: fake(memory_attention(shape)),
         decoder: fake(decoder(shape)),
         prompt_decoder: fake(prompt_decoder(shape)),
@@ -117,11 +116,11 @@ impl Studio {
     }
 
     fn prompt(&mut self, frame: FrameIndex) {
-        self.tracker.prompt(frame, &picture(frame), &click()).unwrap();
+        self.tracker.prompt(frame, &features(frame), &click()).unwrap();
     }
 
     fn step(&mut self, frame: FrameIndex) {
-        self.tracker.step(frame, &picture(frame)).unwrap();
+        self.tracker.step(frame, &features(frame)).unwrap();
     }
 
     fn seen(&self, name: &str) -> Vec<f32> {
@@ -156,12 +155,22 @@ impl Studio {
     }
 }
 
-fn picture(frame: FrameIndex) -> Tensor {
-    Tensor::F32(vec![frame as f32; 3 * SHAPE.side * SHAPE.side])
+/// What an encoder would say of the frame's picture.
+fn features(frame: FrameIndex) -> Features {
+    flat(frame as f32)
+}
+
+fn flat(value: f32) -> Features {
+    let specs = decoder(&SHAPE).inputs;
+    std::array::from_fn(|i| Tensor::F32(vec![value; specs[i].shape.iter().product()]))
 }
 
 fn click() -> Prompt {
     Prompt::Points(vec![Point { x: 0.5, y: 0.25, kind: PointKind::Foreground }])
+}
+
+fn drawn(values: Vec<f32>) -> Prompt {
+    Prompt::Mask(Coverage { width: SHAPE.side, height: SHAPE.side, values })
 }
 
 /// Prompts first, then every other frame up to `last`, from the first or from frame 39.
@@ -296,11 +305,11 @@ fn a_frame_prompted_again_is_remembered_once() {
 fn nothing_is_tracked_without_a_prompt_and_reset_forgets() {
     let mut studio = Studio::new(TrackerOptions::default());
     let is_lost = |result| matches!(result, Err(SessionError::NothingToTrack { frame: 3 }));
-    assert!(is_lost(studio.tracker.step(3, &picture(3)).map(drop)));
+    assert!(is_lost(studio.tracker.step(3, &features(3)).map(drop)));
     studio.prompt(1);
     studio.step(2);
     studio.tracker.reset();
-    assert!(is_lost(studio.tracker.step(3, &picture(3)).map(drop)));
+    assert!(is_lost(studio.tracker.step(3, &features(3)).map(drop)));
     studio.prompt(4);
     studio.step(5);
     assert_eq!(studio.looked_at(), (vec![(3, 4)], vec![(1, 4)]));
@@ -312,10 +321,10 @@ fn non_finite_scores_never_enter_the_memory() {
         let mut studio = Studio::new(TrackerOptions::default());
         studio.prompt(0);
         studio.script.lock().unwrap().score = score;
-        let mask = studio.tracker.step(1, &picture(1)).unwrap();
+        let mask = studio.tracker.step(1, &features(1)).unwrap();
         assert!(!mask.is_remembered && mask.logits.iter().all(|&v| v == -1024.0), "{mask:?}");
         assert!(mask.object_score_logit <= 0.0);
-        let error = studio.tracker.prompt(2, &picture(2), &click()).map(drop);
+        let error = studio.tracker.prompt(2, &features(2), &click()).map(drop);
         assert!(matches!(error, Err(SessionError::NotFinite { frame: 2 })), "{error:?}");
         studio.script.lock().unwrap().score = 1.0;
         studio.step(3);
@@ -328,9 +337,9 @@ fn non_finite_masks_and_features_never_enter_the_memory() {
     let mut studio = Studio::new(TrackerOptions::default());
     studio.prompt(0);
     studio.script.lock().unwrap().masks[2] = f32::NAN;
-    assert!(!studio.tracker.step(1, &picture(1)).unwrap().is_remembered);
+    assert!(!studio.tracker.step(1, &features(1)).unwrap().is_remembered);
     studio.script.lock().unwrap().masks[2] = 3.0;
-    let nowhere = Tensor::F32(vec![f32::NAN; 3 * SHAPE.side * SHAPE.side]);
+    let nowhere = flat(f32::NAN);
     assert!(!studio.tracker.step(2, &nowhere).unwrap().is_remembered);
     studio.step(3);
     assert_eq!(studio.looked_at(), (vec![(3, 0)], vec![(3, 0)]));
@@ -342,7 +351,7 @@ fn an_absent_object_has_no_mask_and_the_pointer_of_none() {
     studio.prompt(0);
     assert_eq!(studio.seen("memory_encoder.is_absent"), [0.0]);
     studio.script.lock().unwrap().score = 0.0;
-    let mask = studio.tracker.step(1, &picture(1)).unwrap();
+    let mask = studio.tracker.step(1, &features(1)).unwrap();
     assert!(mask.logits.iter().chain(&mask.low_res_logits).all(|&v| v == -1024.0));
     assert!(mask.obj_ptr.iter().all(|&v| v == NO_OBJECT) && mask.is_remembered);
     assert_eq!(studio.seen("memory_encoder.is_absent"), [1.0]);
@@ -351,12 +360,12 @@ fn an_absent_object_has_no_mask_and_the_pointer_of_none() {
 #[test]
 fn an_ambiguous_prompt_takes_the_best_of_three_and_a_clear_one_the_single_mask() {
     let mut studio = Studio::new(TrackerOptions::default());
-    let mask = studio.tracker.prompt(0, &picture(0), &click()).unwrap();
+    let mask = studio.tracker.prompt(0, &features(0), &click()).unwrap();
     assert_eq!((mask.logits[0], mask.iou, mask.obj_ptr[1]), (3.0, 0.9, 2.0));
     let square = Prompt::from_corners([0.1, 0.2], [0.6, 0.9]);
-    let mask = studio.tracker.prompt(0, &picture(0), &square).unwrap();
+    let mask = studio.tracker.prompt(0, &features(0), &square).unwrap();
     assert_eq!((mask.logits[0], mask.iou, mask.obj_ptr[1]), (1.0, 0.1, 0.0));
-    let mask = studio.tracker.step(1, &picture(1)).unwrap();
+    let mask = studio.tracker.step(1, &features(1)).unwrap();
     assert_eq!((mask.logits[0], mask.iou, mask.obj_ptr[1]), (3.0, 0.9, 2.0));
 }
 
@@ -366,7 +375,7 @@ fn an_unstable_single_mask_gives_way_and_keeps_its_pointer() {
     let mut studio = Studio::new(TrackerOptions { dynamic_multimask, ..TrackerOptions::default() });
     studio.script.lock().unwrap().masks[0] = 0.01;
     let square = Prompt::from_corners([0.1, 0.2], [0.6, 0.9]);
-    let mask = studio.tracker.prompt(0, &picture(0), &square).unwrap();
+    let mask = studio.tracker.prompt(0, &features(0), &square).unwrap();
     assert_eq!((mask.logits[0], mask.obj_ptr[1]), (3.0, 0.0));
 }
 
@@ -374,11 +383,11 @@ fn an_unstable_single_mask_gives_way_and_keeps_its_pointer() {
 fn a_given_mask_is_the_mask() {
     let mut studio = Studio::new(TrackerOptions::default());
     let given: Vec<f32> = (0..1024).map(|i| f32::from(u8::from(i < 100))).collect();
-    let mask = studio.tracker.prompt(0, &picture(0), &Prompt::Mask(given)).unwrap();
+    let mask = studio.tracker.prompt(0, &features(0), &drawn(given)).unwrap();
     assert_eq!((mask.logits[99], mask.logits[100], mask.object_score_logit), (10.0, -10.0, 10.0));
     assert_eq!(studio.seen("prompt_decoder.has_mask"), [1.0]);
-    let empty = Prompt::Mask(vec![0.0; 1024]);
-    let mask = studio.tracker.prompt(0, &picture(0), &empty).unwrap();
+    let empty = drawn(vec![0.0; 1024]);
+    let mask = studio.tracker.prompt(0, &features(0), &empty).unwrap();
     assert!(mask.object_score_logit == -10.0 && mask.obj_ptr[0] == NO_OBJECT);
     assert_eq!(studio.seen("memory_encoder.is_absent"), [1.0]);
 }
@@ -420,11 +429,11 @@ fn a_prompt_that_is_none_is_an_error_and_leaves_the_memory_alone() {
             "prompt: points: expected 1 to 3, found 4",
         ),
         (Prompt::Points(vec![point]), "prompt: coordinates: expected finite numbers, found NaN, 0"),
-        (Prompt::Mask(vec![0.0; 9]), "prompt: mask: expected 1024 pixels, found 9"),
-        (Prompt::Mask(vec![1.5; 1024]), "prompt: mask: expected values of 0 to 1, found 1.5"),
+        (drawn(vec![0.0; 9]), "prompt: mask: expected values for 32 x 32 pixels, found 9"),
+        (drawn(vec![1.5; 1024]), "prompt: mask: expected values of 0 to 1, found 1.5"),
     ];
     for (prompt, message) in prompts {
-        let error = studio.tracker.prompt(0, &picture(0), &prompt).map(drop).unwrap_err();
+        let error = studio.tracker.prompt(0, &features(0), &prompt).map(drop).unwrap_err();
         assert_eq!(error.to_string(), message);
     }
     assert_eq!(studio.tracker.bank().conditioning_frames().count(), 0);

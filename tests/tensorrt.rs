@@ -118,13 +118,13 @@ fn a_built_engine_serves_each_gpu_it_was_built_for() {
         engines::build(&request, &mut |_| ()).unwrap()
     };
     let first = build(&["8.6", "89"]);
-    let manifest = first.entry.unwrap().manifest.unwrap();
+    let manifest = first.graphs[0].entry.as_ref().unwrap().manifest.clone().unwrap();
     assert_eq!(manifest.identity.device, "sm_8.6 sm_8.9");
     assert!(manifest.identity.backend.starts_with("TensorRT-RTX 1."), "{manifest:?}");
-    assert!(build(&["89"]).reused && build(&["86"]).reused && build(&["89", "86"]).reused);
+    assert!([&["89"][..], &["86"], &["89", "86"]].iter().all(|targets| build(targets).graphs[0].reused));
 
     let other = build(&["120"]);
-    assert!(!other.reused);
+    assert!(!other.graphs[0].reused);
     let told = other.warnings.join("\n");
     assert!(told.contains("device: expected sm_12.0, found sm_8.6 sm_8.9"), "{told}");
 }
@@ -226,7 +226,7 @@ fn peak_mb() -> u64 {
 fn toy(cache: &Path) -> Request {
     Request {
         model: TOY.into(),
-        weights: Weights::Random(7),
+        weights: Weights::random(7),
         backend: BackendChoice::TensorRt,
         precision: Some(Precision::F16),
         cache: Some(cache.into()),

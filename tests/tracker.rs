@@ -6,7 +6,9 @@ use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
-use gstmgdsam2::session::{Prompt, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
+use gstmgdsam2::session::{
+    Exchange, Frame, Prompt, Session, TrackedMask, Tracker, TrackerEngines, TrackerOptions,
+};
 use gstmgdsam2::signature::{ElementType, Precision};
 
 const SIDE: usize = 64;
@@ -30,10 +32,11 @@ fn config() -> Sam2Config {
         conditioning_frames: 2,
         max_obj_ptrs: 4,
         points: 4,
+        key_prefix: String::new(),
     }
 }
 
-fn tracker(weights: &Checkpoint, config: &Sam2Config, image: ElementType) -> Tracker {
+fn session(weights: &Checkpoint, config: &Sam2Config, image: ElementType) -> Session {
     let options = Options { precision: Precision::F32, threads: 1 };
     let mut engines = tracker_graphs(config, image).into_iter().map(|plan| {
         let graph = Graph::new(&plan.0.graph, weights, Precision::F32);
@@ -41,14 +44,26 @@ fn tracker(weights: &Checkpoint, config: &Sam2Config, image: ElementType) -> Tra
         Box::new(OpenVino::build(&onnx, &plan.0, &options).unwrap()) as Box<dyn Engine>
     });
     let mut next = || engines.next().unwrap();
+    let encoder = next();
     let engines = TrackerEngines {
-        encoder: next(),
         memory_attention: next(),
         decoder: next(),
         prompt_decoder: next(),
         memory_encoder: next(),
     };
-    Tracker::new(engines, config.shape(), TrackerOptions::default()).unwrap()
+    let tracker = Tracker::new(engines, config.shape(), TrackerOptions::default()).unwrap();
+    Session::with_tracker(None, encoder, tracker).unwrap()
+}
+
+/// Prompted in frame 0, tracked after.
+fn track(session: &mut Session, index: usize, image: Tensor) -> TrackedMask {
+    let corners = [Prompt::from_corners([0.2, 0.3], [0.7, 0.8])];
+    let prompts = if index == 0 { &corners[..] } else { &[] };
+    let frame = Frame { index: index as i64, prompts, ..Frame::default() };
+    let mut exchange = Exchange::new(SIDE);
+    exchange.image = image;
+    session.step(&frame, &mut exchange).unwrap();
+    session.tracker().unwrap().mask().clone()
 }
 
 /// A slope that moves, as bytes (S, S, 3).
@@ -70,21 +85,12 @@ fn normalised(pixels: &[u8]) -> Vec<f32> {
 #[test]
 fn bytes_and_normalised_floats_are_tracked_alike() {
     let weights = Checkpoint::random(7);
-    let mut of_bytes = tracker(&weights, &config(), ElementType::U8);
-    let mut of_floats = tracker(&weights, &config(), ElementType::F32);
-    let corners = Prompt::from_corners([0.2, 0.3], [0.7, 0.8]);
+    let mut of_bytes = session(&weights, &config(), ElementType::U8);
+    let mut of_floats = session(&weights, &config(), ElementType::F32);
     for frame in 0..6 {
         let bytes = pixels(frame);
-        let (floats, bytes) = (Tensor::F32(normalised(&bytes)), Tensor::U8(bytes));
-        let index = frame as i64;
-        let [a, b] =
-            [(&mut of_bytes, &bytes), (&mut of_floats, &floats)].map(|(tracker, image)| {
-                let mask = match frame {
-                    0 => tracker.prompt(index, image, &corners),
-                    _ => tracker.step(index, image),
-                };
-                mask.unwrap().clone()
-            });
+        let b = track(&mut of_floats, frame, Tensor::F32(normalised(&bytes)));
+        let a = track(&mut of_bytes, frame, Tensor::U8(bytes));
         assert_alike(&a, &b, 1e-4);
     }
 }
@@ -102,18 +108,10 @@ fn empty_slots_do_not_count() {
         };
         let many = Sam2Config { conditioning_frames: 5, points: 6, ..few.clone() };
         let [mut few, mut many] =
-            [few, many].map(|config| tracker(&weights, &config, ElementType::U8));
-        let corners = Prompt::from_corners([0.2, 0.3], [0.7, 0.8]);
+            [few, many].map(|config| session(&weights, &config, ElementType::U8));
         for frame in 0..4 {
-            let image = Tensor::U8(pixels(frame));
-            let index = frame as i64;
-            let [a, b] = [&mut few, &mut many].map(|tracker| {
-                let mask = match frame {
-                    0 => tracker.prompt(index, &image, &corners),
-                    _ => tracker.step(index, &image),
-                };
-                mask.unwrap().clone()
-            });
+            let [a, b] = [&mut few, &mut many]
+                .map(|session| track(session, frame, Tensor::U8(pixels(frame))));
             assert_alike(&a, &b, 1e-5);
         }
     }

@@ -2,6 +2,7 @@
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +12,7 @@ Examples:
   mgdsam2 matte frames/ -o cutouts/            one PNG per frame, same names
   mgdsam2 matte frames/ -o alpha/ --alpha-only DAVIS layout: grey PNGs
   mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
+  mgdsam2 matte clip.mp4 -o dog.mov --model sam2.1-small --point 0.4,0.6
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth --backend tensorrt --sm 86,89,120
   mgdsam2 bench --model nano
@@ -68,6 +70,7 @@ A picture of a folder that cannot be read is named and left out (exit code 2).";
 /// `mgdsam2 matte`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = MATTE_EXAMPLES)]
+#[command(group(ArgGroup::new("prompt").multiple(true).args(["point", "corners", "mask"])))]
 #[command(group(ArgGroup::new("result").required(true).multiple(true).args(["output", "dump"])))]
 pub struct MatteArgs {
     /// A clip, a picture, or a folder of frames
@@ -79,6 +82,9 @@ pub struct MatteArgs {
     /// Which model with which weights.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Which object.
+    #[command(flatten)]
+    pub object: ObjectArgs,
     /// Infer every N-th frame; those between get the last result on their own luma
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub interval: u32,
@@ -99,6 +105,48 @@ pub struct MatteArgs {
     pub stats: Option<PathBuf>,
 }
 
+/// Which object, and how it is followed.
+#[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "The object (x and y from 0 to 1; none of these: whatever is in the foreground)"
+)]
+pub struct ObjectArgs {
+    /// A point on the object, or with `,-` beside it; may be given again
+    #[arg(long, value_name = "X,Y[,-]", allow_hyphen_values = true)]
+    pub point: Vec<String>,
+    /// A box around the object
+    #[arg(long = "box", value_name = "X0,Y0,X1,Y1")]
+    pub corners: Option<String>,
+    /// A PNG of the object: its alpha, or white on black
+    #[arg(long, value_name = "PNG", conflicts_with_all = ["point", "corners"])]
+    pub mask: Option<PathBuf>,
+    /// When the prompt is true, in seconds from the clip's start [default: its first frame]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, requires = "prompt")]
+    pub at: Option<Duration>,
+    /// Whether the object is remembered from frame to frame
+    #[arg(long, value_enum, default_value_t)]
+    pub propagation: Propagation,
+    /// The most frames that a frame looks back at; 0 is as many as the model has places
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=64))]
+    pub memory_frames: u32,
+    /// Forget everything where two frames differ by more than this, 0 to 1; 0 is never [default: the element's]
+    #[arg(long, value_name = "SHARE")]
+    pub scene_cut: Option<f32>,
+    /// Seconds that the object may be away before another is looked for; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub redetect: f32,
+}
+
+/// What frames take over from those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Propagation {
+    /// The object is remembered and followed, where the model has a tracker
+    #[default]
+    Memory,
+    /// Every frame by itself
+    Off,
+}
+
 /// Which model, with which weights, run by what.
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
@@ -116,8 +164,11 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
-    /// Random weights: true speed, meaningless matte
-    #[arg(long, value_name = "SEED", conflicts_with = "mgd")]
+    /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
+    #[arg(long, value_name = "CKPT")]
+    pub sam2: Option<PathBuf>,
+    /// Random weights where no checkpoint is given: true speed, meaningless matte
+    #[arg(long, value_name = "SEED")]
     pub random_weights: Option<u64>,
     /// What runs the engine
     #[arg(long, value_enum, default_value_t)]
@@ -259,6 +310,11 @@ pub struct WatchArgs {
     /// gst-launch-1.0 and its arguments
     #[arg(last = true, required = true, value_name = "LINE")]
     pub line: Vec<String>,
+}
+
+fn parse_seconds(typed: &str) -> Result<Duration, String> {
+    let seconds = typed.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("expected seconds such as 1.5, found `{typed}`"))
 }
 
 fn parse_size(typed: &str) -> Result<(u32, u32), String> {

@@ -12,7 +12,7 @@ use gst::prelude::*;
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::element::MgdSam2Matte;
 use gstmgdsam2::engines::Opened;
-use gstmgdsam2::session::{Exchange, Session};
+use gstmgdsam2::session::{Exchange, Frame, Session};
 use gstmgdsam2::signature::{self, Precision, Signature};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ pub fn engine_alone(session: &mut Session, runs: u32, bars: &Bars) -> anyhow::Re
     for run in 0..=runs {
         interrupt::check()?;
         let started = Instant::now();
-        session.step(&exchange.image, &mut exchange.logits)?;
+        session.step(&Frame::default(), &mut exchange)?;
         if run > 0 {
             times.push(started.elapsed());
             bar.inc(1);
@@ -111,7 +111,8 @@ fn idle(side: usize) -> Opened {
     let session = Session::new(Box::new(Idle(signature::image(side / 2))))
         .expect("the signature is that of the image path");
     let [model, weights, backend] = ["idle", "none", "none"].map(String::from);
-    Opened { session, model, weights, backend, precision: Precision::F32, warnings: Vec::new() }
+    let (precision, tracker, warnings) = (Precision::F32, None, Vec::new());
+    Opened { session, model, weights, tracker, backend, precision, warnings }
 }
 
 fn print_table(report: &Value) {

@@ -1,14 +1,12 @@
 //! `--dump`: the raw logits of each inference, as .npy, written while the clip is matted.
 //!
-//! A [`Recorder`] wraps the engine that the element opens, so that the logits on disk are those
-//! the matte was made of; the element knows nothing of it.
+//! A [`Recorder`] listens to the session that the element opens, so that the logits on disk are
+//! those the matte was made of; the element knows nothing of it.
 use super::unfinished::UnfinishedFolder;
 use anyhow::Context;
-use gstmgdsam2::backend::{BackendError, Engine, Tensor};
+use gstmgdsam2::backend::Tensor;
 use gstmgdsam2::element::MgdSam2Matte;
-use gstmgdsam2::engines::{self, Opened};
-use gstmgdsam2::session::Session;
-use gstmgdsam2::signature::Signature;
+use gstmgdsam2::engines;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,21 +18,19 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// From now on the engine that `element` opens writes `folder/00000.npy`, ...:
-    /// (1, 1, 2S, 2S), f32, before the sigmoid, numbered by inference.
+    /// From now on the session that `element` opens writes `folder/00000.npy`, ...:
+    /// (1, 1, side, side), f32, before the sigmoid, numbered by inference.
     pub fn of(element: &MgdSam2Matte, folder: &Path) -> anyhow::Result<Self> {
         let folder = UnfinishedFolder::new(folder)?;
         let failure = Arc::default();
         let (path, first_failure) = (folder.path().to_path_buf(), Arc::clone(&failure));
         element.set_opener(move |request, progress| {
             let (path, failure) = (path.clone(), Arc::clone(&first_failure));
-            let Opened { session, model, weights, backend, precision, warnings } =
-                engines::open(request, progress)?;
-            let engine =
-                Recorder { engine: session.into_engine(), folder: path, inferred: 0, failure };
-            let session = Session::new(Box::new(engine))
-                .expect("a recorder has its engine's signature, which was accepted before");
-            Ok(Opened { session, model, weights, backend, precision, warnings })
+            let mut opened = engines::open(request, progress)?;
+            let mut recorder =
+                Recorder { side: opened.session.side(), folder: path, inferred: 0, failure };
+            opened.session.listen(Box::new(move |logits| recorder.write(logits)));
+            Ok(opened)
         });
         Ok(Self { folder, failure })
     }
@@ -48,33 +44,25 @@ impl Dump {
     }
 }
 
-/// An engine whose outputs are also written to files.
+/// Writes logits to files, one for each inference.
 struct Recorder {
-    engine: Box<dyn Engine>,
+    side: usize,
     folder: PathBuf,
     inferred: usize,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
 }
 
-impl Engine for Recorder {
-    fn signature(&self) -> &Signature {
-        self.engine.signature()
-    }
-
-    fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
-        self.engine.run(inputs, outputs)?;
+impl Recorder {
+    fn write(&mut self, logits: &Tensor) {
+        let Tensor::F32(values) = logits else { return };
         let path = self.folder.join(format!("{:05}.npy", self.inferred));
         self.inferred += 1;
-        for (spec, tensor) in self.engine.signature().outputs.iter().zip(outputs) {
-            let Tensor::F32(values) = tensor else { continue };
-            let written = fs::write(&path, npy(&spec.shape, values))
-                .with_context(|| format!("cannot write {}", path.display()));
-            if let Err(error) = written {
-                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                failure.get_or_insert(error);
-            }
+        let written = fs::write(&path, npy(&[1, 1, self.side, self.side], values))
+            .with_context(|| format!("cannot write {}", path.display()));
+        if let Err(error) = written {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert(error);
         }
-        Ok(())
     }
 }
 

@@ -4,8 +4,9 @@ use super::args::EngineCommand;
 use super::job;
 use super::progress::Bars;
 use anyhow::Context;
-use gstmgdsam2::engines::{self, Opened, Progress, Recipe, Request};
-use gstmgdsam2::signature::{self, Precision};
+use gstmgdsam2::engines::entry::Labels;
+use gstmgdsam2::engines::{self, BuiltGraph, Opened, Progress, Recipe, Request};
+use gstmgdsam2::signature::Precision;
 use indicatif::ProgressBar;
 
 /// Builds, lists or shows.
@@ -30,20 +31,23 @@ fn build(request: &Request, bars: &Bars) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let built = built.with_context(|| format!("cannot build `{}`", request.model))?;
     warn(&built.warnings);
-    let how = if built.reused { "was there already" } else { "built" };
-    let place = built.entry.map_or("nowhere".into(), |entry| entry.path.display().to_string());
-    bars.say(&format!("{} in {}: {how}, in {place}", request.model, name(built.precision)));
+    for BuiltGraph { graph, entry, reused, precision } in built.graphs {
+        let how = if reused { "was there already" } else { "built" };
+        let place = entry.map_or("nowhere".into(), |entry| entry.path.display().to_string());
+        bars.say(&format!("{}: {graph} in {}: {how}, in {place}", request.model, name(precision)));
+    }
     Ok(())
 }
 
 fn list() -> anyhow::Result<()> {
     let entries = engines::list_cache(None)?;
     for model in Recipe::list() {
-        println!("{model:10} {}", Recipe::find(model)?.title);
+        println!("{model:16} {}", Recipe::find(model)?.title);
         let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref().ok());
-        for built in manifests.filter(|manifest| manifest.model == model) {
+        for built in manifests.filter(|manifest| manifest.labels.model == model) {
             let (precision, megabytes) = (name(built.identity.precision), built.size / 1_000_000);
-            println!("{:10}   built: {precision}, {megabytes} MB, {}", "", built.weights);
+            let Labels { graph, weights, .. } = &built.labels;
+            println!("{:16}   built: {graph}, {precision}, {megabytes} MB, {weights}", "");
         }
     }
     let damaged = entries.iter().filter_map(|entry| Some((entry, entry.manifest.as_ref().err()?)));
@@ -52,15 +56,15 @@ fn list() -> anyhow::Result<()> {
 }
 
 fn show(recipe: &Recipe) {
-    let side = 2 * recipe.model.inp_size;
     println!("{}: {}\n\n{}", recipe.name, recipe.title, recipe.description);
     println!("weights    {} ({})", recipe.weights.source, recipe.weights.licence);
     println!("precision  {} where the processor has it, else f32", name(recipe.openvino.precision));
-    let graph = signature::image(recipe.model.inp_size);
-    println!("graph      {} of pictures of {side}x{side}", graph.graph);
-    for (arrow, specs) in [("in", &graph.inputs), ("out", &graph.outputs)] {
-        for spec in specs {
-            println!("  {arrow:8} {} {:?} {:?}", spec.name, spec.shape, spec.element_type);
+    for graph in engines::signatures(recipe) {
+        println!("graph      {}", graph.graph);
+        for (arrow, specs) in [("in", &graph.inputs), ("out", &graph.outputs)] {
+            for spec in specs {
+                println!("  {arrow:8} {} {:?} {:?}", spec.name, spec.shape, spec.element_type);
+            }
         }
     }
 }
@@ -69,7 +73,8 @@ fn layers(request: &Request, bars: &Bars) -> anyhow::Result<()> {
     let bar = bars.share();
     let layers = engines::inspect(request, &mut |progress| follow(&bar, &progress));
     bar.finish_and_clear();
-    println!("{}", layers.with_context(|| format!("cannot inspect `{}`", request.model))?);
+    let layers = layers.with_context(|| format!("cannot inspect `{}`", request.model))?;
+    layers.iter().for_each(|graph| println!("{graph}"));
     Ok(())
 }
 

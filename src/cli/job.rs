@@ -1,10 +1,11 @@
 //! What will run: every wish checked against the others and against the files, before any work.
 use super::args::{Backend, MatteArgs, ModelArgs, Precision, WeightArgs};
 use super::interrupt::interrupted;
+use super::object::Object;
 use super::picture;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
-use gstmgdsam2::engines::{BackendChoice, Provider, Request, Weights};
+use gstmgdsam2::engines::{BackendChoice, Provider, Request, WeightSource, Weights};
 use gstmgdsam2::signature;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub struct MatteJob {
     pub framerate: u32,
     /// Where the logits go, if anywhere.
     pub dump: Option<PathBuf>,
+    /// Which object to follow.
+    pub object: Object,
     /// The element's properties that say which engine.
     pub properties: Vec<(&'static str, String)>,
 }
@@ -90,6 +93,7 @@ impl MatteJob {
             interval: typed.interval,
             framerate: typed.framerate,
             dump: typed.dump.clone(),
+            object: Object::new(&typed.object)?,
             properties: properties(&typed.model)?,
         })
     }
@@ -157,11 +161,14 @@ pub fn engine_request(
     typed: &WeightArgs,
     cache: Option<PathBuf>,
 ) -> anyhow::Result<Request> {
-    let weights = match (&typed.mgd, typed.random_weights) {
-        (Some(path), _) => Weights::Checkpoint(readable(path)?),
-        (None, Some(seed)) => Weights::Random(seed),
-        (None, None) => Weights::Recipe,
+    let source = |file: &Option<PathBuf>| {
+        anyhow::Ok(match (file, typed.random_weights) {
+            (Some(path), _) => WeightSource::Checkpoint(readable(path)?),
+            (None, Some(seed)) => WeightSource::Random(seed),
+            (None, None) => WeightSource::Recipe,
+        })
     };
+    let weights = Weights { mgd: source(&typed.mgd)?, sam2: source(&typed.sam2)? };
     let backend = match typed.backend {
         Backend::Auto => BackendChoice::Auto,
         Backend::Openvino => BackendChoice::OpenVino,
@@ -191,17 +198,20 @@ pub fn engine_request(
 /// The same wishes as properties of the element, by name.
 pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String)>> {
     let ModelArgs { model, weights: typed } = typed;
-    let weights = match (&typed.mgd, typed.random_weights) {
-        (Some(path), _) => readable(path)?.to_str().context("a path in UTF-8")?.into(),
-        (None, Some(seed)) => format!("random:{seed}"),
-        (None, None) => String::new(),
+    let weights = |file: &Option<PathBuf>| {
+        anyhow::Ok(match (file, typed.random_weights) {
+            (Some(path), _) => readable(path)?.to_str().context("a path in UTF-8")?.into(),
+            (None, Some(seed)) => format!("random:{seed}"),
+            (None, None) => String::new(),
+        })
     };
     let nick = |value: Option<clap::builder::PossibleValue>| {
         value.map_or("auto".into(), |value| value.get_name().to_owned())
     };
     Ok(vec![
         ("model", model.clone()),
-        ("weights", weights),
+        ("weights", weights(&typed.mgd)?),
+        ("tracker-weights", weights(&typed.sam2)?),
         ("backend", nick(typed.backend.to_possible_value())),
         ("precision", nick(typed.precision.and_then(|p| p.to_possible_value()))),
         ("threads", typed.threads.to_string()),

@@ -81,6 +81,7 @@ fn configure(element: &MgdSam2Matte, job: &MatteJob) {
     for (name, value) in &job.properties {
         element.set_property_from_str(name, value);
     }
+    job.object.configure(element);
     element.set_property("interval", job.interval);
     if let Content::Over(colour) = job.content {
         element.set_property("background", format!("0x{colour:06x}"));

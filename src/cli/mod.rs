@@ -14,6 +14,7 @@ mod interrupt;
 mod job;
 mod log;
 mod matte;
+mod object;
 mod output;
 mod picture;
 mod progress;

@@ -1,17 +1,20 @@
 //! Properties, caps, events and queries of the element, and its one call per frame.
 use super::CAT;
+use super::control;
 use super::engine::{Engine, Opener};
 use super::formats;
 use super::job::FrameJob;
 use super::lock;
 use super::negotiate::Video;
+use super::prompts::Prompts;
 use super::qos::Qos;
-use super::settings::{Arithmetic, Backend, Refine, Settings};
+use super::settings::{Arithmetic, Backend, Propagate, Refine, Settings};
 use super::stats::Stats;
 use super::stream::{Payload, Stream};
 use super::task::Task;
 use crate::matter::{Incoming, Item};
 use gst::glib;
+use gst::glib::subclass::Signal;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -39,6 +42,9 @@ pub struct MgdSam2Matte {
     #[property(name = "weights", nick = "Weights", get, set, type = String, member = weights,
         default = Some(""), mutable_ready,
         blurb = "Empty for the recipe's own, a checkpoint's path, or random:SEED")]
+    #[property(name = "tracker-weights", nick = "Tracker's weights", get, set, type = String,
+        member = tracker_weights, default = Some(""), mutable_ready,
+        blurb = "A SAM2.1 checkpoint for a model whose tracker has its own encoder; else as weights")]
     #[property(name = "backend", nick = "Backend", get, set, type = Backend, member = backend,
         mutable_ready, blurb = "What runs the engines", builder(Backend::Auto))]
     #[property(name = "precision", nick = "Precision", get, set, type = Arithmetic,
@@ -56,6 +62,26 @@ pub struct MgdSam2Matte {
     #[property(name = "interval", nick = "Interval", get, set, type = u32, member = interval,
         default = 1, minimum = 1, mutable_playing,
         blurb = "Infer every n-th frame; the frames between follow their own edges")]
+    #[property(name = "propagation", nick = "Propagation", get, set, type = Propagate,
+        member = propagation, mutable_playing,
+        blurb = "What frames take over from those before", builder(Propagate::Memory))]
+    #[property(name = "prompt", nick = "Prompt", get, set, type = String, member = prompt,
+        default = Some(""), mutable_playing,
+        blurb = "Which object, on the first frame or, while playing, the next: point=X,Y on it, point=X,Y,- beside it, \
+        box=X0,Y0,X1,Y1 around it, several with spaces between; 0,0 is the top left corner, 1,1 \
+        the bottom right. Empty for whatever is in the foreground")]
+    #[property(name = "prompt-mask", nick = "Prompt mask", get, set, type = String,
+        member = prompt_mask, default = Some(""), mutable_playing,
+        blurb = "A PNG of the object on the first frame: its alpha, or white on black")]
+    #[property(name = "memory-frames", nick = "Memory frames", get, set, type = u32,
+        member = memory_frames, default = 0, maximum = 64, mutable_playing,
+        blurb = "The most frames that a frame looks back at; 0 is as many as the model has places")]
+    #[property(name = "scene-cut", nick = "Scene cut", get, set, type = f32, member = scene_cut,
+        default = 0.5, minimum = 0.0, maximum = 1.0, mutable_playing,
+        blurb = "Forget everything where two frames differ by more than this; 0 is never")]
+    #[property(name = "redetect", nick = "Redetect", get, set, type = f32, member = redetect,
+        default = 0.0, minimum = 0.0, maximum = 86_400.0, mutable_playing,
+        blurb = "Seconds that the object may be away before another is looked for; 0 is never")]
     #[property(name = "refine", nick = "Refine", get, set, type = Refine, member = refine,
         mutable_playing,
         blurb = "How the model's alpha becomes the frame's size", builder(Refine::GuidedFilter))]
@@ -77,6 +103,7 @@ pub struct MgdSam2Matte {
     turnover: Mutex<()>,
     pub(super) engine: Mutex<Option<Arc<Engine>>>,
     opener: Mutex<Arc<Opener>>,
+    pub(super) prompts: Mutex<Prompts>,
     pub(super) qos: Arc<Qos>,
     /// What the latency query last said of us.
     pub(super) latency: Mutex<gst::ClockTime>,
@@ -135,6 +162,7 @@ impl ObjectSubclass for MgdSam2Matte {
             turnover: Mutex::new(()),
             engine: Mutex::new(None),
             opener: Mutex::new(Arc::new(crate::engines::open)),
+            prompts: Mutex::default(),
             qos: Arc::default(),
             latency: Mutex::default(),
         }
@@ -156,8 +184,16 @@ impl ObjectImpl for MgdSam2Matte {
         &PROPERTIES
     }
 
+    fn signals() -> &'static [Signal] {
+        static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(control::signals);
+        &SIGNALS
+    }
+
     fn set_property(&self, id: usize, value: &glib::Value, property: &glib::ParamSpec) {
         self.derived_set_property(id, value, property);
+        if ["prompt", "prompt-mask"].contains(&property.name()) {
+            self.prompt_changed();
+        }
     }
 
     fn property(&self, id: usize, property: &glib::ParamSpec) -> glib::Value {
@@ -237,7 +273,8 @@ impl MgdSam2Matte {
     /// Starts to load what the settings ask for, unless that is here. Nobody waits.
     fn load_engine(&self) -> Result<(), gst::ErrorMessage> {
         let settings = lock(&self.settings).clone();
-        settings.options(true)?;
+        settings.options(true, None)?;
+        settings.prompt()?;
         let mut engine = lock(&self.engine);
         if !engine.as_ref().is_some_and(|engine| engine.serves(&settings)) {
             let opener = lock(&self.opener).clone();
@@ -276,6 +313,7 @@ impl MgdSam2Matte {
     fn stop(&self) {
         let state = lock(&self.state).take();
         let Some(State { stream, engine, video, .. }) = state else { return };
+        lock(&self.prompts).clear();
         stream.end(gst::FlowError::Flushing);
         if let Some(video) = video {
             // Wakes who waits for a buffer; a pool that is gone already is no harm.
@@ -303,7 +341,7 @@ impl MgdSam2Matte {
         })
     }
 
-    fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
+    pub(super) fn stream(&self) -> Result<Arc<Stream>, gst::FlowError> {
         let state = lock(&self.state);
         state.as_ref().map(|state| state.stream.clone()).ok_or(gst::FlowError::Flushing)
     }
@@ -319,9 +357,9 @@ impl MgdSam2Matte {
         let stream = self.stream()?;
         let permit = stream.permit()?;
         let (video, segment, is_first) = self.for_next_frame()?;
-        let is_first = is_first || buffer.flags().contains(gst::BufferFlags::DISCONT);
+        let is_discont = buffer.flags().contains(gst::BufferFlags::DISCONT);
+        let duration = buffer.duration().or_else(|| self.frame_duration());
         let matte = video.pool.acquire_buffer(None)?;
-        let options = lock(&self.settings).options(is_first);
         let job = FrameJob::new(
             (buffer, &video.input),
             (matte, &video.output),
@@ -329,14 +367,38 @@ impl MgdSam2Matte {
             self.qos.clone(),
             permit,
         );
-        match (job, options) {
-            (Ok(job), Ok(options)) => stream.send(Item::Frame(Incoming { job, options })),
-            (Err(error), _) | (_, Err(error)) => {
+        let incoming = job.and_then(|job| self.incoming(job, is_first, is_discont, duration));
+        match incoming {
+            Ok(incoming) => stream.send(Item::Frame(incoming)),
+            Err(error) => {
                 self.post_error_message(error);
                 stream.end(gst::FlowError::Error);
                 Err(gst::FlowError::Error)
             }
         }
+    }
+
+    /// The frame with all that is wished for it.
+    fn incoming(
+        &self,
+        job: FrameJob,
+        is_first: bool,
+        is_discont: bool,
+        duration: Option<gst::ClockTime>,
+    ) -> Result<Incoming<FrameJob>, gst::ErrorMessage> {
+        let settings = lock(&self.settings).clone();
+        let start = job.running_time;
+        let end = start.zip(duration).map(|(start, duration)| start + duration);
+        let mut prompts = lock(&self.prompts).due(start, end);
+        if is_first && prompts.is_empty() {
+            prompts.extend(settings.prompt()?);
+        }
+        let mut options = settings.options(is_first, start)?;
+        if is_discont {
+            // What the last inference saw may be long gone.
+            options.interval = 1;
+        }
+        Ok(Incoming { job, options, prompts })
     }
 
     fn is_negotiated(&self) -> bool {
@@ -399,6 +461,12 @@ impl MgdSam2Matte {
                 return self.negotiate(&caps.caps_owned());
             }
             gst::EventView::Segment(segment) => self.set_segment(segment.segment()),
+            gst::EventView::StreamStart(_) => self.reset(),
+            gst::EventView::CustomDownstream(_) | gst::EventView::CustomDownstreamOob(_)
+                if self.takes(&event) =>
+            {
+                return Ok(gst::FlowSuccess::Ok);
+            }
             gst::EventView::Eos(_) => self.complain_of_a_lost_end()?,
             _ => {}
         }
@@ -409,10 +477,20 @@ impl MgdSam2Matte {
         if handled { Ok(gst::FlowSuccess::Ok) } else { Err(gst::FlowError::Error) }
     }
 
+    /// A segment that goes on where the last one was is no new start.
     fn set_segment(&self, segment: &gst::Segment) {
         self.qos.reset();
         if let Some(state) = lock(&self.state).as_mut() {
-            state.segment = segment.downcast_ref::<gst::ClockTime>().cloned();
+            let segment = segment.downcast_ref::<gst::ClockTime>().cloned();
+            state.is_first |= state.segment.is_some() && state.segment != segment;
+            state.segment = segment;
+        }
+    }
+
+    /// The next frame that comes in is treated as the first.
+    pub(super) fn reset(&self) {
+        if let Some(state) = lock(&self.state).as_mut() {
+            state.is_first = true;
         }
     }
 
@@ -445,6 +523,8 @@ impl MgdSam2Matte {
         let Some(state) = state.as_mut() else { return Err(gst::FlowError::Flushing) };
         state.segment = None;
         state.is_first = true;
+        // They speak of a running time that is no more.
+        lock(&self.prompts).clear();
         state.stream = Arc::new(Stream::new(state.frames as usize));
         let task = Task::new(state.stream.clone(), engine);
         self.start_task(task)
@@ -475,58 +555,9 @@ impl MgdSam2Matte {
                 self.qos.observe(timestamp, diff, self.frame_duration().unwrap_or_default());
             }
         }
+        if self.takes(&event) {
+            return true;
+        }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
-
-    fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        let is_serialized = query.is_serialized();
-        match query.view_mut() {
-            gst::QueryViewMut::Caps(query) => {
-                let output = formats::template(&formats::OUTPUTS);
-                let wanted = self.srcpad.peer_query_caps(Some(&output)).intersect(&output);
-                answer_caps(query, formats::inputs_for(&wanted));
-                true
-            }
-            gst::QueryViewMut::Allocation(query) => {
-                query.add_allocation_meta::<gst_video::VideoMeta>(None);
-                true
-            }
-            _ if is_serialized => {
-                let drained = self.stream().and_then(|stream| stream.drain());
-                drained.is_ok() && gst::Pad::query_default(pad, Some(&*self.obj()), query)
-            }
-            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
-        }
-    }
-
-    fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        match query.view_mut() {
-            gst::QueryViewMut::Caps(query) => {
-                let input = formats::template(&formats::INPUTS);
-                let given = self.sinkpad.peer_query_caps(Some(&input)).intersect(&input);
-                answer_caps(query, formats::outputs_for(&given));
-                true
-            }
-            gst::QueryViewMut::Latency(query) => {
-                let mut upstream = gst::query::Latency::new();
-                if !self.sinkpad.peer_query(&mut upstream) {
-                    return false;
-                }
-                let (is_live, min, max) = upstream.result();
-                let (ours, held) = self.latency();
-                query.set(is_live, min + ours, max.map(|max| max + held));
-                true
-            }
-            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
-        }
-    }
-}
-
-/// Answers with `caps`, in the asker's order of preference.
-fn answer_caps(query: &mut gst::query::Caps, caps: gst::Caps) {
-    let caps = match query.filter() {
-        Some(filter) => filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
-        None => caps,
-    };
-    query.set_result(&caps);
 }

@@ -6,6 +6,13 @@
 //!     ! filesink location=matte.mkv
 //! ```
 //!
+//! # Which object
+//! The properties `prompt` and `prompt-mask` speak of the first frame and, set while playing, of
+//! the next. The action signals `prompt(prompt, prompt-mask, running-time)` and `reset()` and the
+//! event `mgdsam2/prompt`, custom downstream or upstream, with the fields `prompt` or
+//! `prompt-mask` and `running-time` (guint64, nanoseconds), speak of the frame that is shown then;
+//! where that has come in already, as when somebody clicks on a live picture, of the next.
+//!
 //! # Threads
 //! 1. The upstream thread maps a frame, takes a permit (`max-frames-in-flight`) and puts the frame
 //!    or serialized event into one bounded channel; for new caps it waits until all is drained.
@@ -14,14 +21,18 @@
 //! 4. A loading thread opens the engine from READY to PAUSED on; the state change does not wait.
 //!    Going down to NULL does: no library may be taken down while it compiles.
 //! 5. A flush or stop hangs up one channel, which wakes all of them; the session is kept.
+mod control;
 mod engine;
 mod formats;
 #[allow(missing_docs, reason = "the properties' accessors are derived")]
 mod imp;
 mod job;
 mod log;
+mod mask_file;
 mod negotiate;
+mod prompts;
 mod qos;
+mod queries;
 mod report;
 mod settings;
 mod stats;
@@ -29,7 +40,7 @@ mod stream;
 mod task;
 
 pub use log::GstLog;
-pub use settings::{Arithmetic, Backend, Refine};
+pub use settings::{Arithmetic, Backend, Propagate, Refine};
 
 use crate::engines::{EngineError, Opened, Progress, Request};
 use gst::glib;

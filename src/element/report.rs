@@ -3,7 +3,7 @@ use super::CAT;
 use super::imp::MgdSam2Matte;
 use super::job::FrameJob;
 use super::lock;
-use crate::matter::Times;
+use crate::matter::{MemoryState, Times};
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -27,10 +27,10 @@ impl MgdSam2Matte {
     }
 
     /// Counts a finished frame; tells the pipeline if frames take much longer or shorter than said.
-    pub(super) fn record(&self, times: &Times) {
+    pub(super) fn record(&self, times: &Times, memory: Option<MemoryState>) {
         let measured = {
             let mut stats = lock(&self.stats);
-            stats.record(times);
+            stats.record(times, memory);
             stats.latency()
         };
         let Some(measured) = measured.and_then(|m| gst::ClockTime::try_from(m).ok()) else {

@@ -1,10 +1,12 @@
 //! What a user sets, and what it means to the modules below.
-use crate::engines::{BackendChoice, Precision, Provider, Request, Weights};
+use super::prompts;
+use crate::engines::{BackendChoice, Precision, Provider, Request, WeightSource, Weights};
 use crate::frame::composite::Output;
 use crate::frame::refine;
-use crate::matter::Options;
+use crate::matter::{Options, Prompt, Propagation};
 use gst::glib;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What runs the engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
@@ -63,17 +65,40 @@ pub enum Refine {
     Off,
 }
 
+/// What frames take over from those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MattePropagation")]
+pub enum Propagate {
+    /// The tracker says which object.
+    #[default]
+    #[enum_value(
+        name = "The object is remembered and followed, where the model has a tracker",
+        nick = "memory"
+    )]
+    Memory,
+    /// Each frame by itself.
+    #[enum_value(name = "Every frame by itself", nick = "off")]
+    Off,
+}
+
 /// The element's properties, taken by copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub model: String,
     pub weights: String,
+    pub tracker_weights: String,
     pub backend: Backend,
     pub precision: Arithmetic,
     pub threads: u32,
     pub cache_dir: String,
     pub cuda_device_id: i32,
     pub interval: u32,
+    pub propagation: Propagate,
+    pub prompt: String,
+    pub prompt_mask: String,
+    pub memory_frames: u32,
+    pub scene_cut: f32,
+    pub redetect: f32,
     pub refine: Refine,
     pub premultiplied: bool,
     pub background: String,
@@ -82,15 +107,23 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        let propagation = Propagation::default();
         Self {
             model: "nano".into(),
             weights: String::new(),
+            tracker_weights: String::new(),
             backend: Backend::Auto,
             precision: Arithmetic::Auto,
             threads: 0,
             cache_dir: String::new(),
             cuda_device_id: -1,
             interval: 1,
+            propagation: Propagate::Memory,
+            prompt: String::new(),
+            prompt_mask: String::new(),
+            memory_frames: 0,
+            scene_cut: propagation.scene_cut.unwrap_or(0.0),
+            redetect: propagation.redetect.map_or(0.0, |after| after.as_secs_f32()),
             refine: Refine::GuidedFilter,
             premultiplied: false,
             background: "none".into(),
@@ -104,7 +137,7 @@ impl Settings {
     pub fn request(&self) -> Result<Request, gst::ErrorMessage> {
         Ok(Request {
             model: self.model.clone(),
-            weights: weights(&self.weights)?,
+            weights: self.weights()?,
             backend: match self.backend {
                 Backend::Auto => BackendChoice::Auto,
                 Backend::OpenVino => BackendChoice::OpenVino,
@@ -127,16 +160,34 @@ impl Settings {
         })
     }
 
+    fn weights(&self) -> Result<Weights, gst::ErrorMessage> {
+        let mgd = weights("weights", &self.weights)?;
+        let sam2 = match (weights("tracker-weights", &self.tracker_weights)?, &mgd) {
+            (WeightSource::Recipe, WeightSource::Random(seed)) => WeightSource::Random(*seed),
+            (sam2, _) => sam2,
+        };
+        Ok(Weights { mgd, sam2 })
+    }
+
     /// Whether one engine serves both.
     pub fn same_engine(&self, other: &Self) -> bool {
-        (&self.model, &self.weights, &self.cache_dir)
-            == (&other.model, &other.weights, &other.cache_dir)
+        (&self.model, &self.cache_dir) == (&other.model, &other.cache_dir)
+            && (&self.weights, &self.tracker_weights) == (&other.weights, &other.tracker_weights)
             && (self.backend, self.precision, self.threads, self.cuda_device_id)
                 == (other.backend, other.precision, other.threads, other.cuda_device_id)
     }
 
-    /// How the next frame is matted.
-    pub fn options(&self, is_first: bool) -> Result<Options, gst::ErrorMessage> {
+    /// What the first frame is prompted with, if anything.
+    pub fn prompt(&self) -> Result<Option<Prompt>, gst::ErrorMessage> {
+        prompts::read(&self.prompt, &self.prompt_mask)
+    }
+
+    /// How the next frame, of running time `time`, is matted.
+    pub fn options(
+        &self,
+        is_first: bool,
+        time: Option<gst::ClockTime>,
+    ) -> Result<Options, gst::ErrorMessage> {
         let refine = match self.refine {
             Refine::GuidedFilter => refine::RefineMode::GuidedFilter,
             Refine::Off => refine::RefineMode::Off,
@@ -146,21 +197,29 @@ impl Settings {
             (None, true) => Output::Premultiplied,
             (None, false) => Output::Straight,
         };
-        Ok(Options { interval: self.interval, is_first, refine, output })
+        let positive = |value: f32| Some(value).filter(|value| *value > 0.0);
+        let propagation = Propagation {
+            is_on: self.propagation == Propagate::Memory,
+            memory_frames: self.memory_frames,
+            scene_cut: positive(self.scene_cut),
+            redetect: positive(self.redetect).map(Duration::from_secs_f32),
+        };
+        let time = time.map(Duration::from);
+        Ok(Options { interval: self.interval, is_first, time, propagation, refine, output })
     }
 }
 
 /// Empty is the recipe's, `random:SEED` is drawn, all else is a path.
-fn weights(text: &str) -> Result<Weights, gst::ErrorMessage> {
+fn weights(property: &str, text: &str) -> Result<WeightSource, gst::ErrorMessage> {
     match (text, text.strip_prefix("random:")) {
-        ("", _) => Ok(Weights::Recipe),
-        (_, Some(seed)) => seed.parse().map(Weights::Random).map_err(|_| {
+        ("", _) => Ok(WeightSource::Recipe),
+        (_, Some(seed)) => seed.parse().map(WeightSource::Random).map_err(|_| {
             gst::error_msg!(
                 gst::ResourceError::Settings,
-                ("`weights`: expected a whole number after `random:`, found `{seed}`")
+                ("`{property}`: expected a whole number after `random:`, found `{seed}`")
             )
         }),
-        (path, None) => Ok(Weights::Checkpoint(path.into())),
+        (path, None) => Ok(WeightSource::Checkpoint(path.into())),
     }
 }
 

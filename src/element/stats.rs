@@ -1,5 +1,5 @@
 //! Counts, and what the stages took of late.
-use crate::matter::Times;
+use crate::matter::{MemoryState, Times};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub struct Stats {
     pub dropped: u64,
     /// Frames that the engine saw.
     pub inferred: u64,
+    /// What is remembered; `None` until a frame is tracked.
+    memory: Option<MemoryState>,
     prepare: Window,
     infer: Window,
     refine: Window,
@@ -48,7 +50,8 @@ pub struct Stats {
 
 impl Stats {
     /// Counts one finished matte.
-    pub fn record(&mut self, times: &Times) {
+    pub fn record(&mut self, times: &Times, memory: Option<MemoryState>) {
+        self.memory = memory.or(self.memory);
         self.frames_out += 1;
         self.inferred += u64::from(times.infer.is_some());
         self.prepare.push(times.prepare);
@@ -71,6 +74,16 @@ impl Stats {
             .field("frames-out", self.frames_out)
             .field("dropped", self.dropped)
             .field("inferred", self.inferred);
+        if let Some(memory) = &self.memory {
+            structure = structure
+                .field("memory-prompted", memory.prompted as u64)
+                .field("memory-frames", memory.remembered as u64)
+                .field("needs-prompt", memory.needs_prompt)
+                .field("object-present", memory.is_present)
+                .field("object-score", f64::from(memory.object_score))
+                .field("scene-cuts", memory.scene_cuts)
+                .field("redetections", memory.redetections);
+        }
         let stages = [
             ("prepare", &self.prepare),
             ("infer", &self.infer),

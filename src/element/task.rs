@@ -9,6 +9,7 @@ use crate::matter::{Item, Matte};
 use crossbeam::channel::select_biased;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use std::mem;
 use std::sync::Arc;
 
 /// What the task keeps from one round to the next.
@@ -18,12 +19,14 @@ pub struct Task {
     mattes: Option<Mattes>,
     /// A frame was dropped, and the next matte must say so.
     is_discont: bool,
+    /// The user was told that nothing can be seen without a prompt.
+    has_asked: bool,
 }
 
 impl Task {
     /// A task that waits for `engine` and then serves `stream`.
     pub fn new(stream: Arc<Stream>, engine: Arc<Engine>) -> Self {
-        Self { stream, engine, mattes: None, is_discont: false }
+        Self { stream, engine, mattes: None, is_discont: false, has_asked: false }
     }
 
     /// One round: one item, wherever it goes. After an error the stream has ended.
@@ -81,20 +84,25 @@ impl Task {
     fn push(
         &mut self,
         element: &MgdSam2Matte,
-        Matte { job, times }: Matte<FrameJob>,
+        Matte { job, times, memory }: Matte<FrameJob>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let pts = job.pts().display();
         gst::debug!(
             CAT,
             imp = element,
-            "pushing {pts} after {:?}: {times:?}",
+            "pushing {pts} after {:?}: {times:?}, {memory:?}",
             stats::total(&times)
         );
         let (mut buffer, permit) = job.into_matte();
-        if std::mem::take(&mut self.is_discont) {
+        if mem::take(&mut self.is_discont) {
             buffer.make_mut().set_flags(gst::BufferFlags::DISCONT);
         }
-        element.record(&times);
+        element.record(&times, memory);
+        if memory.is_some_and(|memory| memory.needs_prompt)
+            && !mem::replace(&mut self.has_asked, true)
+        {
+            element.ask_for_prompt();
+        }
         let flow = element.srcpad.push(buffer);
         drop(permit);
         flow

@@ -7,7 +7,7 @@
 //!   not make it again. A wrong one leads to no entry, and is written anew.
 //! - `lock` is held while building, so that engines are built one after the other (each uses all
 //!   cores), and the second process to ask for one finds it built. Opening takes no lock.
-use super::entry::{Entry, Identity, MANIFEST, Manifest, PAYLOAD, sha256};
+use super::entry::{Entry, Identity, Labels, MANIFEST, Manifest, PAYLOAD, sha256};
 use crate::backend::BackendError;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -107,8 +107,7 @@ impl Cache {
         &self,
         _lock: &Lock,
         identity: Identity,
-        model: &str,
-        weights: &str,
+        labels: Labels,
         export: impl FnOnce(&Path) -> Result<(), BackendError>,
     ) -> Result<Entry, StoreError> {
         let target = self.folder.join(identity.key());
@@ -117,7 +116,7 @@ impl Cache {
         export(&payload)?;
         let mut payload = File::open(payload)?;
         payload.sync_all()?;
-        let manifest = Manifest::of(identity, model, weights, &mut payload)?;
+        let manifest = Manifest::of(identity, labels, &mut payload)?;
         let mut file = File::create(building.path().join(MANIFEST))?;
         file.write_all(&serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?)?;
         file.sync_all()?;

@@ -30,20 +30,28 @@ pub(super) trait Compiler {
     /// For people: library, version, processor.
     fn describe(&self) -> String;
 
-    /// What engines compute in.
-    fn precision(&self) -> Precision;
+    /// What an engine computes in: what is `asked` for, or else the fastest that the recipe
+    /// allows, which for the CPU is `on_cpu`.
+    fn precision(
+        &self,
+        asked: Option<Precision>,
+        on_cpu: Precision,
+        warnings: &mut Vec<String>,
+    ) -> Precision;
 
-    /// What graphs are written in: what engines compute in, unless the backend lowers them itself.
-    fn graph_precision(&self) -> Precision {
-        self.precision()
+    /// What the graph of an engine is written in that computes in `precision`: the same, unless
+    /// the backend lowers graphs itself.
+    fn graph_precision(&self, precision: Precision) -> Precision {
+        precision
     }
 
     /// Compiles `onnx`, a ModelProto of `signature`, into `file`.
     fn compile(
         &self,
         onnx: &[u8],
-        signature: &Signature,
         file: &Path,
+        signature: &Signature,
+        precision: Precision,
         progress: &mut dyn FnMut(f32),
     ) -> Result<(), BackendError>;
 
@@ -54,6 +62,7 @@ pub(super) trait Compiler {
         file: &File,
         folder: Option<&Path>,
         signature: &Signature,
+        precision: Precision,
     ) -> Result<Box<dyn Engine>, BackendError>;
 
     /// The layers of what [`compile`](Self::compile) wrote, as the backend describes them.
@@ -75,12 +84,12 @@ pub(super) fn choose(
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn Compiler>, EngineError> {
     Ok(match request.backend {
-        BackendChoice::OpenVino => Box::new(OpenVinoCpu::new(request, recipe, warnings)?),
+        BackendChoice::OpenVino => Box::new(OpenVinoCpu::new(request)?),
         BackendChoice::TensorRt => tensorrt(request, recipe)?,
         BackendChoice::OnnxRuntime(provider) => onnxruntime(request, recipe, provider)?,
         BackendChoice::Auto => match tensorrt(request, recipe) {
             Ok(compiler) => compiler,
-            Err(why) => instead_of_tensorrt(request, recipe, &why.into(), warnings)?,
+            Err(why) => instead_of_tensorrt(request, &why.into(), warnings)?,
         },
     })
 }
@@ -89,7 +98,6 @@ pub(super) fn choose(
 /// program was built without TensorRT, as a warning.
 pub(super) fn instead_of_tensorrt(
     request: &Request,
-    recipe: &Recipe,
     why: &EngineError,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn Compiler>, EngineError> {
@@ -98,7 +106,7 @@ pub(super) fn instead_of_tensorrt(
         warnings.push(format!("TensorRT is not used: {why}"));
     }
     let note = why.to_string().lines().next().unwrap_or_default().to_owned();
-    Ok(Box::new(OpenVinoCpu::new(request, recipe, warnings)?.with_note(note)))
+    Ok(Box::new(OpenVinoCpu::new(request)?.with_note(note)))
 }
 
 #[cfg(feature = "tensorrt")]

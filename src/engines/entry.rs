@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Raised when the manifest or the folder changes in a way that older entries do not fit.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The file names inside an entry's folder.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -53,6 +53,18 @@ impl Identity {
     }
 }
 
+/// What people call an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// The recipe's name.
+    pub model: String,
+    /// The graph's: `image`, `memory_attention`, ...
+    pub graph: String,
+    /// Where the weights came from.
+    pub weights: String,
+}
+
 /// What an entry says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,10 +72,8 @@ pub struct Manifest {
     format: u32,
     /// What the engine is.
     pub identity: Identity,
-    /// The recipe's name.
-    pub model: String,
-    /// Where the weights came from, for people.
-    pub weights: String,
+    /// What people call it.
+    pub labels: Labels,
     /// The engine file's length in bytes.
     pub size: u64,
     /// The engine file's SHA-256.
@@ -87,16 +97,10 @@ pub struct Validation {
 
 impl Manifest {
     /// Vouches for `payload` as it is now.
-    pub(super) fn of(
-        identity: Identity,
-        model: &str,
-        weights: &str,
-        payload: &mut File,
-    ) -> io::Result<Self> {
+    pub(super) fn of(identity: Identity, labels: Labels, payload: &mut File) -> io::Result<Self> {
         let (size, sha256) = hash_file(payload)?;
-        let (model, weights) = (model.into(), weights.into());
         let validations = BTreeMap::new();
-        Ok(Self { format: FORMAT, identity, model, weights, size, sha256, validations })
+        Ok(Self { format: FORMAT, identity, labels, size, sha256, validations })
     }
 
     /// Reads a manifest's JSON; `Err` says what is wrong with it.

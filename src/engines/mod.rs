@@ -3,28 +3,36 @@
 //! [`open()`] finds the engine in the cache or builds it there. Built engines are kept in the user's
 //! cache folder under a key of the graph's hash, the arithmetic, the backend's version and the
 //! processor; see [`cache`] for what happens when builds are cut short or meet.
+mod build;
 pub mod cache;
 mod compiler;
 pub mod entry;
+mod graphs;
 mod open;
 mod proof;
 pub mod recipe;
+pub mod tracker_recipe;
 pub mod validation;
 pub mod weights;
 
 pub use recipe::Recipe;
-pub use weights::Weights;
+pub use weights::{WeightSource, Weights};
 
 use self::cache::Cache;
 use self::entry::Entry;
+use self::graphs::{Sources, detail_shape, graphs};
 use self::open::Plan;
-use crate::backend::BackendError;
-use crate::checkpoint::CheckpointError;
+use crate::backend::{BackendError, Engine};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::GraphError;
-use crate::session::Session;
-use crate::session::SessionError;
+use crate::session::{
+    BankOptions, MaskSelection, Session, SessionError, Tracker, TrackerEngines, TrackerOptions,
+};
 pub use crate::signature::Precision;
+use crate::signature::Signature;
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// What runs the engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,7 +88,7 @@ impl Default for Request {
     fn default() -> Self {
         Self {
             model: "nano".into(),
-            weights: Weights::Recipe,
+            weights: Weights::default(),
             backend: BackendChoice::Auto,
             precision: None,
             threads: 0,
@@ -107,8 +115,12 @@ pub struct Opened {
     pub session: Session,
     /// The recipe's name.
     pub model: String,
-    /// What the weights are: a file's path, or `random weights, seed 0`.
+    /// What the weights are: a file's path, or `random weights, seed 0`; the detail path's if
+    /// there is one, else the tracker's.
     pub weights: String,
+    /// The tracker; `None` where the recipe has none or its checkpoint was not given: then
+    /// propagation and prompts do nothing.
+    pub tracker: Option<TrackerFacts>,
     /// `openvino 2026.4.1 (CPU)`, for statistics and logs.
     pub backend: String,
     /// What the engine computes in.
@@ -117,59 +129,131 @@ pub struct Opened {
     pub warnings: Vec<String>,
 }
 
-/// An engine in the cache.
+/// What a tracker turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackerFacts {
+    /// As [`Opened::weights`].
+    pub weights: String,
+    /// What its engines compute in.
+    pub precision: Precision,
+    /// The most frames that a frame can look at.
+    pub memory_frames: u32,
+}
+
+/// A recipe's engines in the cache.
 #[derive(Debug)]
 pub struct Built {
+    /// In the order of building.
+    pub graphs: Vec<BuiltGraph>,
+    /// As in [`Opened`].
+    pub warnings: Vec<String>,
+}
+
+/// One engine in the cache.
+#[derive(Debug)]
+pub struct BuiltGraph {
+    /// The graph's name: `image`, `memory_attention`, ...
+    pub graph: String,
     /// Where it is; none if it could not be kept, which `warnings` then says why.
     pub entry: Option<Entry>,
     /// It was there before.
     pub reused: bool,
     /// What the engine computes in.
     pub precision: Precision,
-    /// As in [`Opened`].
-    pub warnings: Vec<String>,
 }
 
 /// Builds or finds in the cache the engines of `request`, and opens them.
 ///
 /// A cache that cannot be used is a warning, never an error.
 pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
+    let (plan, engines) = open_plan(request, progress)?;
+    let session = assemble(&plan, engines)?;
+    progress(Progress { stage: "ready", fraction: 1.0 });
+    let Sources { detail, tracker } = plan.sources;
+    let facts = tracker.as_ref().zip(session.tracker());
+    let tracker_facts = facts.map(|((weights, precision), tracker)| TrackerFacts {
+        weights: weights.source(),
+        precision: *precision,
+        memory_frames: tracker.shape().num_maskmem as u32,
+    });
+    let of_matte = detail.or(tracker);
+    let (weights, precision) = of_matte.expect("a recipe has a detail path or a tracker");
+    Ok(Opened {
+        session,
+        model: plan.recipe.name,
+        weights: weights.source(),
+        tracker: tracker_facts,
+        backend: plan.compiler.describe(),
+        precision,
+        warnings: plan.warnings,
+    })
+}
+
+/// The plan that worked, and its engines.
+fn open_plan(
+    request: &Request,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Plan, Vec<Box<dyn Engine>>), EngineError> {
     let mut plan = Plan::new(request)?;
-    let engine = match plan.open(request, progress) {
+    let engines = match plan.open(request, progress) {
         Err(why) if request.backend == BackendChoice::Auto && plan.may_fall_back(&why) => {
-            plan.fall_back(request, &why)?;
+            plan = Plan::instead_of_tensorrt(request, &why)?;
             plan.open(request, progress)?
         }
         opened => opened?,
     };
-    progress(Progress { stage: "ready", fraction: 1.0 });
-    Ok(Opened {
-        precision: plan.compiler.precision(),
-        weights: plan.checkpoint.source(),
-        backend: plan.compiler.describe(),
-        session: Session::new(engine)?,
-        model: plan.recipe.name,
-        warnings: plan.warnings,
-    })
+    Ok((plan, engines))
 }
 
 /// Builds the engines of `request` into its cache, unless they are there, whole.
 pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Built, EngineError> {
     let mut plan = Plan::new(request)?;
-    let stored = plan.stored(request, progress)?;
+    let graphs = plan.build(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
-    let precision = plan.compiler.precision();
-    Ok(Built { entry: stored.entry, reused: stored.reused, precision, warnings: plan.warnings })
+    Ok(Built { graphs, warnings: plan.warnings })
 }
 
-/// The layers of the engine of `request`, built first if need be, in the backend's own words.
+/// The layers of the engines of `request`, built first if need be, in the backend's own words.
 pub fn inspect(
     request: &Request,
     progress: &mut dyn FnMut(Progress),
-) -> Result<String, EngineError> {
-    let mut plan = Plan::new(request)?;
-    let stored = plan.stored(request, progress)?;
-    Ok(plan.compiler.inspect(&stored.file, &plan.signature)?)
+) -> Result<Vec<String>, EngineError> {
+    Plan::new(request)?.inspect(request, progress)
+}
+
+/// What every graph of `recipe` takes and gives, where there are weights for all of them.
+pub fn signatures(recipe: &Recipe) -> Vec<Signature> {
+    let source = || Some((Rc::new(Checkpoint::random(0)), recipe.openvino.precision));
+    let sources = Sources { detail: source(), tracker: source() };
+    graphs(recipe, &sources).into_iter().map(|graph| graph.signature).collect()
+}
+
+/// The session of a recipe's engines.
+fn assemble(plan: &Plan, engines: Vec<Box<dyn Engine>>) -> Result<Session, EngineError> {
+    let named = |engine: Box<dyn Engine>| (engine.signature().graph.clone(), engine);
+    let mut engines: HashMap<String, Box<dyn Engine>> = engines.into_iter().map(named).collect();
+    let mut take = |graph: &str| engines.remove(graph);
+    let detail = take("image").or_else(|| take("detail_decoder"));
+    let recipe = plan.recipe.tracker.as_ref().filter(|_| plan.sources.tracker.is_some());
+    let Some(recipe) = recipe else {
+        return Ok(Session::new(detail.expect("without a tracker there is a detail path"))?);
+    };
+    let shape = plan.recipe.model.as_ref().map(|model| detail_shape(model, Some(recipe)));
+    let encoder = take("tracker_encoder").or_else(|| take("detail_encoder"));
+    let mut take = |graph| take(graph).expect("every tracker has this graph");
+    let engines = TrackerEngines {
+        memory_attention: take("memory_attention"),
+        decoder: take("tracker_decoder"),
+        prompt_decoder: take("prompt_decoder"),
+        memory_encoder: take("memory_encoder"),
+    };
+    // As SAM2's video predictor is built for SAM2.1.
+    let bank = BankOptions { selection: recipe.memory_selection, ..BankOptions::default() };
+    let dynamic_multimask = Some(MaskSelection::default());
+    let options = TrackerOptions { bank, dynamic_multimask, binarize_prompted: true };
+    let tracker = Tracker::new(engines, recipe.model.shape(), options)?;
+    let encoder = encoder.expect("a tracker has an encoder, its own or the detail path's");
+    Ok(Session::with_tracker(detail.zip(shape), encoder, tracker)?)
 }
 
 /// Every entry of the cache in `folder`, or the user's: for lists. Engines are not read, see

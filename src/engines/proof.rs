@@ -1,24 +1,25 @@
-//! An engine on trial: its logits of a picture against OpenVINO's in f32, before its first frame.
+//! An engine on trial: its outputs on a picture against OpenVINO's in f32, before its first frame.
+use super::build::{GraphBuild, Stored};
 use super::entry::Validation;
-use super::open::{Plan, Stored};
 use super::validation::{Bench, Measured, settle};
-use super::{EngineError, Progress, Request};
+use super::{EngineError, Progress};
 use crate::backend::openvino::{OpenVino, Options};
 use crate::backend::{BackendError, Engine, Tensor};
-use crate::model::image_graph;
 use crate::signature::{ElementType, Precision, Signature, TensorSpec};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
 use std::collections::BTreeSet;
 use std::fs::File;
 
 /// The picture on trial: frames of the demo clip, their alpha and composites, side by side.
 const PICTURE: &[u8] = include_bytes!("../../pipelines/demo.png");
 
-/// A plan's engine on trial.
-pub(super) struct Proof<'a> {
-    plan: &'a mut Plan,
-    request: &'a Request,
+/// A graph's engine on trial.
+pub(super) struct Proof<'a, 'b> {
+    build: &'a mut GraphBuild<'b>,
+    threads: usize,
     progress: &'a mut dyn FnMut(Progress),
-    picture: Tensor,
+    inputs: Vec<Tensor>,
     /// What is judged, and where it is kept.
     engine: Box<dyn Engine>,
     stored: Stored,
@@ -26,34 +27,34 @@ pub(super) struct Proof<'a> {
     names: Vec<String>,
 }
 
-impl<'a> Proof<'a> {
+impl<'a, 'b> Proof<'a, 'b> {
     /// Puts `engine` on trial, which was opened from `stored`.
     pub(super) fn new(
-        plan: &'a mut Plan,
-        request: &'a Request,
+        build: &'a mut GraphBuild<'b>,
+        threads: usize,
         progress: &'a mut dyn FnMut(Progress),
         engine: Box<dyn Engine>,
         stored: Stored,
     ) -> Result<Self, EngineError> {
-        let picture = picture(&plan.signature.inputs[0])?;
-        Ok(Self { plan, request, progress, picture, engine, stored, names: Vec::new() })
+        let inputs = build.graph.signature.inputs.iter().map(input).collect::<Result<_, _>>()?;
+        Ok(Self { build, threads, progress, inputs, engine, stored, names: Vec::new() })
     }
 
     /// The engine, or the one that came out of moving blocks to f32, which is recorded.
     pub(super) fn settle(mut self, tolerance: f64) -> Result<Box<dyn Engine>, EngineError> {
         let verdict = settle(&mut self, tolerance)?;
-        let backend = self.plan.compiler.describe();
+        let backend = self.build.compiler.describe();
         let distance = verdict.distance;
         if !verdict.is_good {
-            let graph = self.plan.signature.graph.clone();
+            let graph = self.build.graph.signature.graph.clone();
             return Err(EngineError::Inaccurate { graph, backend, tolerance, distance });
         }
         let f32_blocks: Vec<_> =
             verdict.f32_blocks.iter().map(|&number| self.names[number].clone()).collect();
         if !f32_blocks.is_empty() {
             let blocks = f32_blocks.join(", ");
-            let precision = self.plan.compiler.precision();
-            self.plan.warnings.push(format!(
+            let precision = self.build.graph.precision;
+            self.build.warnings.push(format!(
                 "{precision:?} is too coarse here, so these blocks compute in F32: {blocks}"
             ));
         }
@@ -61,38 +62,32 @@ impl<'a> Proof<'a> {
         if let Some(entry) = &mut self.stored.entry {
             let recorded = entry.record(&backend, Validation { distance, tolerance, f32_blocks });
             if let Err(e) = recorded {
-                self.plan.warnings.push(format!("the engine is compared with f32 each time: {e}"));
+                self.build.warnings.push(format!("the engine is compared with f32 each time: {e}"));
             }
         }
         Ok(self.engine)
     }
 
-    fn run(&self, engine: &mut dyn Engine) -> Result<Vec<Tensor>, BackendError> {
-        let mut outputs: Vec<_> = engine.signature().outputs.iter().map(Tensor::zeros).collect();
-        engine.run(&[&self.picture], &mut outputs)?;
-        Ok(outputs)
-    }
-
-    /// The graph that gives out its blocks, its signature, and which blocks those are.
-    fn tapped(
+    /// The graph, its signature, and which blocks it gives out if `with_blocks`.
+    fn graph(
         &mut self,
         precision: Precision,
+        with_blocks: bool,
     ) -> Result<(Vec<u8>, Signature, Vec<usize>), EngineError> {
-        let plan = &*self.plan;
-        let graph = plan.empty_graph(precision);
-        graph.give_out_blocks();
-        let onnx = image_graph(graph.clone(), &plan.recipe.model, &plan.signature)?;
-        let names = graph.blocks();
-        let mut signature = plan.signature.clone();
+        let graph = self.build.empty_graph(precision);
+        if with_blocks {
+            graph.give_out_blocks();
+        }
+        let onnx = (self.build.graph.make)(graph.clone())?;
+        self.names = graph.blocks();
+        let mut signature = self.build.graph.signature.clone();
         let mut numbers = Vec::new();
         for (name, shape) in onnx.outputs().into_iter().skip(signature.outputs.len()) {
-            numbers.extend(names.iter().position(|block| *block == name));
+            numbers.extend(self.names.iter().position(|block| *block == name));
             let element_type = ElementType::F32;
             signature.outputs.push(TensorSpec { name, shape, element_type });
         }
-        let onnx = onnx.to_bytes()?;
-        self.names = names;
-        Ok((onnx, signature, numbers))
+        Ok((onnx.to_bytes()?, signature, numbers))
     }
 
     fn measured(
@@ -100,27 +95,26 @@ impl<'a> Proof<'a> {
         engine: &mut dyn Engine,
         numbers: &[usize],
     ) -> Result<Measured, EngineError> {
-        let mut outputs = self.run(engine)?;
-        let blocks = outputs.split_off(self.plan.signature.outputs.len());
-        Ok(Measured { outputs, blocks: numbers.iter().copied().zip(blocks).collect() })
+        let outputs = run(engine, &self.inputs)?;
+        let (outputs, blocks) = outputs.split_at(self.build.graph.signature.outputs.len());
+        let blocks = numbers.iter().copied().zip(blocks.iter().cloned()).collect();
+        Ok(Measured { outputs: outputs.to_vec(), blocks })
     }
 }
 
-impl Bench for Proof<'_> {
+fn run(engine: &mut dyn Engine, inputs: &[Tensor]) -> Result<Vec<Tensor>, BackendError> {
+    let mut outputs: Vec<_> = engine.signature().outputs.iter().map(Tensor::zeros).collect();
+    engine.run(&inputs.iter().collect::<Vec<_>>(), &mut outputs)?;
+    Ok(outputs)
+}
+
+impl Bench for Proof<'_, '_> {
     type Error = EngineError;
 
     fn reference(&mut self, with_blocks: bool) -> Result<Measured, EngineError> {
         (self.progress)(Progress { stage: "comparing with f32", fraction: 0.9 });
-        let options = Options { precision: Precision::F32, threads: self.request.threads };
-        let (onnx, signature, numbers) = match with_blocks {
-            true => self.tapped(Precision::F32)?,
-            false => {
-                let plan = &*self.plan;
-                let graph = plan.empty_graph(Precision::F32);
-                let onnx = image_graph(graph, &plan.recipe.model, &plan.signature)?.to_bytes()?;
-                (onnx, plan.signature.clone(), Vec::new())
-            }
-        };
+        let options = Options { precision: Precision::F32, threads: self.threads };
+        let (onnx, signature, numbers) = self.graph(Precision::F32, with_blocks)?;
         let mut engine = OpenVino::build(&onnx, &signature, &options)?;
         self.measured(&mut engine, &numbers)
     }
@@ -130,25 +124,36 @@ impl Bench for Proof<'_> {
         f32_blocks: &BTreeSet<usize>,
         with_blocks: bool,
     ) -> Result<Measured, EngineError> {
-        let is_new = *f32_blocks != self.plan.f32_blocks;
-        self.plan.f32_blocks = f32_blocks.clone();
+        let is_new = *f32_blocks != self.build.f32_blocks;
+        self.build.f32_blocks = f32_blocks.clone();
+        let (compiler, precision) = (self.build.compiler, self.build.graph.precision);
         if with_blocks {
-            let (onnx, signature, numbers) = self.tapped(self.plan.compiler.graph_precision())?;
+            let written_in = compiler.graph_precision(precision);
+            let (onnx, signature, numbers) = self.graph(written_in, true)?;
             let file = tempfile::NamedTempFile::new().map_err(BackendError::Write)?;
-            let compiler = &self.plan.compiler;
-            compiler.compile(&onnx, &signature, file.path(), &mut |_| ())?;
+            compiler.compile(&onnx, file.path(), &signature, precision, &mut |_| ())?;
             let file = File::open(file.path()).map_err(BackendError::Read)?;
-            let mut engine = compiler.open(&file, None, &signature)?;
+            let mut engine = compiler.open(&file, None, &signature, precision)?;
             return self.measured(&mut *engine, &numbers);
         }
         if is_new {
-            self.stored = self.plan.store_anew(self.request, self.progress)?;
-            self.engine = self.plan.load(&self.stored)?;
+            self.stored = self.build.stored_anew(self.progress)?;
+            self.engine = self.build.load(&self.stored)?;
         }
-        let outputs = self.engine.signature().outputs.iter();
-        let mut outputs: Vec<_> = outputs.map(Tensor::zeros).collect();
-        self.engine.run(&[&self.picture], &mut outputs)?;
+        let outputs = run(&mut *self.engine, &self.inputs)?;
         Ok(Measured { outputs, blocks: Vec::new() })
+    }
+}
+
+/// The bundled picture, or noise of unit size where features are expected.
+fn input(spec: &TensorSpec) -> Result<Tensor, EngineError> {
+    let mut random = Pcg64::seed_from_u64(1);
+    match spec.element_type {
+        ElementType::U8 => picture(spec),
+        ElementType::F32 => {
+            let len = spec.shape.iter().product::<usize>();
+            Ok(Tensor::F32((0..len).map(|_| random.random_range(-1.0..1.0)).collect()))
+        }
     }
 }
 

@@ -1,18 +1,26 @@
 //! Recipes: a model's dimensions, what it is for, and how each backend may compute it.
+use super::tracker_recipe::TrackerRecipe;
 use crate::model::Config;
 use crate::signature::Precision;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+use toml::Spanned;
+use toml::de::DeTable;
 
-/// The recipes that come with the project, smallest first.
-const BUILT_IN: [(&str, &str); 5] = [
+/// The recipes that come with the project, smallest first: those with a detail path, then those
+/// that only track.
+const BUILT_IN: [(&str, &str); 9] = [
     ("nano", include_str!("../../engines/nano.toml")),
     ("tiny", include_str!("../../engines/tiny.toml")),
     ("small", include_str!("../../engines/small.toml")),
     ("base-plus", include_str!("../../engines/base-plus.toml")),
     ("large", include_str!("../../engines/large.toml")),
+    ("sam2.1-tiny", include_str!("../../engines/sam2.1-tiny.toml")),
+    ("sam2.1-small", include_str!("../../engines/sam2.1-small.toml")),
+    ("sam2.1-base-plus", include_str!("../../engines/sam2.1-base-plus.toml")),
+    ("sam2.1-large", include_str!("../../engines/sam2.1-large.toml")),
 ];
 
 /// More than any model's dimension, and few enough that shapes do not overflow.
@@ -31,13 +39,29 @@ pub struct Recipe {
     pub description: String,
     /// Where trained weights come from.
     pub weights: WeightsNote,
-    /// The model's dimensions.
-    pub model: Config,
+    /// What the matte is made by.
+    #[serde(default)]
+    pub detail: DetailPath,
+    /// The detail path's dimensions, if there is one.
+    pub model: Option<Config>,
+    /// What follows an object, if anything does.
+    pub tracker: Option<TrackerRecipe>,
     /// How OpenVINO may compute it.
     pub openvino: OpenVinoRecipe,
     /// How a GPU may compute it, by TensorRT or ONNX Runtime.
     #[serde(default)]
     pub tensorrt: TensorRtRecipe,
+}
+
+/// What the matte is made by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DetailPath {
+    /// MGD-SAM2, of `[model]`.
+    #[default]
+    Mgd,
+    /// The tracker's mask is the matte, and finds its edges in the frame's own.
+    None,
 }
 
 /// Where a recipe's trained weights come from.
@@ -107,24 +131,58 @@ impl Recipe {
         };
         let mut recipe: Self =
             toml::from_str(text).map_err(|e| at(e.span(), e.message().into()))?;
-        if let Some((span, reason)) = odd_dimension(text, &recipe.model) {
+        let document = toml::de::DeTable::parse(text).ok().map(Spanned::into_inner);
+        let section = |path: &[&str]| section(document.as_ref()?, path);
+        let model = section(&["model"]).zip(recipe.model.as_ref());
+        let odd = model.and_then(|(table, model)| odd_dimension(table, "model", model));
+        let tracker = section(&["tracker", "model"]).zip(recipe.tracker.as_ref());
+        let odd = odd.or_else(|| {
+            let (table, tracker) = tracker?;
+            odd_dimension(table, "tracker.model", &tracker.model)
+        });
+        if let Some((span, reason)) = odd {
             return Err(at(Some(span), reason));
+        }
+        if let Some(reason) = recipe.contradiction() {
+            return Err(at(None, reason));
         }
         recipe.name = name.into();
         Ok(recipe)
     }
 }
 
-/// What is wrong in `[model]`, and where: a field that [`Config`] does not have (it ignores them,
-/// since it is also read from the fixtures' richer files), or a size that no model has.
-fn odd_dimension(text: &str, config: &Config) -> Option<(Range<usize>, String)> {
-    let known = serde_json::to_value(config).ok()?;
-    let document = toml::de::DeTable::parse(text).ok()?.into_inner();
-    let model = document.get("model")?.get_ref().as_table()?;
-    model.iter().find_map(|(key, value)| {
+impl Recipe {
+    /// What of it contradicts itself, if anything.
+    fn contradiction(&self) -> Option<String> {
+        let missing = match (self.detail, &self.model, &self.tracker) {
+            (DetailPath::Mgd, None, _) => Some("a section `[model]`, found none"),
+            (DetailPath::None, Some(_), _) => Some("no section `[model]`, found one"),
+            (DetailPath::None, None, None) => Some("a section `[tracker]`, found none"),
+            _ => None,
+        };
+        let missing = missing.map(|missing| format!("`detail`: expected {missing}"));
+        let tracker = self.tracker.as_ref();
+        missing.or_else(|| tracker?.contradiction(self.model.as_ref()))
+    }
+}
+
+/// A table in the table of a document.
+fn section<'d, 't>(document: &'d DeTable<'t>, path: &[&str]) -> Option<&'d DeTable<'t>> {
+    path.iter().try_fold(document, |table, name| table.get(*name)?.get_ref().as_table())
+}
+
+/// What is wrong in `table`, and where: a field that `sizes` does not have (what reads them ignores
+/// such, for the sake of the fixtures' richer files), or a size that no model has.
+fn odd_dimension(
+    table: &DeTable,
+    path: &str,
+    sizes: &impl Serialize,
+) -> Option<(Range<usize>, String)> {
+    let known = serde_json::to_value(sizes).ok()?;
+    table.iter().find_map(|(key, value)| {
         let name = key.get_ref().as_ref();
         let Some(value_read) = known.get(name) else {
-            return Some((key.span(), format!("unknown field `{name}` in `model`")));
+            return Some((key.span(), format!("unknown field `{name}` in `{path}`")));
         };
         // Blocks count from 0.
         let sizes = if name == "global_att_blocks" { 0..=LARGEST } else { 1..=LARGEST };

@@ -1,8 +1,11 @@
 //! Where a model's weights come from.
+use super::recipe::DetailPath;
+use super::tracker_recipe::TrackerEncoder;
 use super::{EngineError, Recipe};
 use crate::checkpoint::Checkpoint;
 use safetensors::{Dtype, SafeTensors};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Nano's trained weights, part of the program where the source tree had them.
 #[cfg(nano_weights)]
@@ -10,31 +13,91 @@ const NANO: Option<&[u8]> = Some(include_bytes!("../../engines/nano/weights.safe
 #[cfg(not(nano_weights))]
 const NANO: Option<&[u8]> = None;
 
-/// Where a model's weights come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Weights {
-    /// What the recipe names: shipped weights or, until they are made, (loudly) random ones.
-    Recipe,
-    /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.
-    Random(u64),
-    /// An official MGD-SAM2 checkpoint, or one with its keys.
-    Checkpoint(PathBuf),
+/// The weights of a recipe's parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Weights {
+    /// The detail path's: an official MGD-SAM2 checkpoint, or one with its keys; also a tracker's
+    /// that shares its encoder, or that is all there is.
+    pub mgd: WeightSource,
+    /// The tracker's: an official SAM2.1 checkpoint, or one with its keys.
+    pub sam2: WeightSource,
+}
+
+/// The checkpoints of a recipe's parts; none where there is no such part.
+pub(super) struct Checkpoints {
+    pub(super) mgd: Option<Rc<Checkpoint>>,
+    /// Also none without weights of its own, which `warnings` then say.
+    pub(super) sam2: Option<Rc<Checkpoint>>,
 }
 
 impl Weights {
-    /// The checkpoint for `recipe`. What a user must know about it is added to `warnings`.
+    /// All of it drawn from `seed`.
+    pub fn random(seed: u64) -> Self {
+        Self { mgd: WeightSource::Random(seed), sam2: WeightSource::Random(seed) }
+    }
+
+    /// The checkpoints for `recipe`. What a user must know about them is added to `warnings`.
     pub(super) fn open(
         &self,
         recipe: &Recipe,
         warnings: &mut Vec<String>,
-    ) -> Result<Checkpoint, EngineError> {
+    ) -> Result<Checkpoints, EngineError> {
+        let (model, has_detail) = (&recipe.name, recipe.detail != DetailPath::None);
+        let encoder = recipe.tracker.as_ref().map(|tracker| tracker.encoder);
+        let has_own = encoder == Some(TrackerEncoder::Own);
+        let of_tracker = match &self.sam2 {
+            WeightSource::Recipe if !has_detail => &self.mgd,
+            sam2 => sam2,
+        };
+        let mgd_is_used = has_detail || of_tracker == &self.mgd;
+        for (source, is_used, what) in
+            [(&self.mgd, mgd_is_used, "MGD-SAM2"), (&self.sam2, has_own, "SAM2.1")]
+        {
+            if !is_used && matches!(source, WeightSource::Checkpoint(_)) {
+                warnings.push(format!("`{model}` has no use for the {what} checkpoint"));
+            }
+        }
+        let mgd = has_detail.then(|| self.mgd.open(recipe, warnings)).transpose()?.map(Rc::new);
+        let sam2 = match encoder {
+            Some(TrackerEncoder::Shared) => mgd.clone(),
+            Some(TrackerEncoder::Own) if has_detail && self.sam2 == WeightSource::Recipe => {
+                warnings.push(format!(
+                    "`{model}` mattes every frame alone: to follow an object it needs a SAM2.1 \
+                     checkpoint too (`--sam2`), and none was given"
+                ));
+                None
+            }
+            Some(TrackerEncoder::Own) => Some(Rc::new(of_tracker.open(recipe, warnings)?)),
+            None => None,
+        };
+        Ok(Checkpoints { mgd, sam2 })
+    }
+}
+
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WeightSource {
+    /// What the recipe names: shipped weights or, until they are made, (loudly) random ones.
+    #[default]
+    Recipe,
+    /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.
+    Random(u64),
+    /// A file.
+    Checkpoint(PathBuf),
+}
+
+impl WeightSource {
+    fn open(&self, recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, EngineError> {
         match self {
             Self::Checkpoint(path) => Ok(Checkpoint::open(path)?),
             Self::Random(seed) => {
-                warnings.push(format!(
+                let warning = format!(
                     "`{}` runs with random weights (seed {seed}): this matte means nothing",
                     recipe.name
-                ));
+                );
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
                 Ok(Checkpoint::random(*seed))
             }
             Self::Recipe if !recipe.weights.shipped => Err(EngineError::NoWeights {

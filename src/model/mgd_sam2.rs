@@ -4,25 +4,72 @@ use super::fpn_neck::fpn_level;
 use super::hiera::hiera;
 use super::layers::channels_first;
 use super::multi_view_decoder::{DecoderInput, multi_view_decoder};
-use super::{Config, position_encoding, views};
+use super::sam2::shared_features;
+use super::{Config, Sam2Config, position_encoding, views};
 use crate::onnx::{Graph, GraphError, OnnxModel, Scope, Tensor};
-use crate::signature::Signature;
+use crate::signature::{Signature, TensorSpec};
 
 /// ImageNet's mean and standard deviation of R, G, B in 0..=1.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// Builds the graph of `signature::image` on `graph`.
+/// Builds the graph of `signature::detail::whole` on `graph`: the published one, or one with the
+/// tracked mask for its dense prompt.
 pub fn image_graph(
     graph: Graph,
     c: &Config,
     signature: &Signature,
 ) -> Result<OnnxModel, GraphError> {
-    let pixels = graph.input(&signature.inputs[0]);
-    let image = normalise(&channels_first(&pixels));
-    let logits = mgd_sam2(&graph.root(), c, &image);
+    let image = picture(&graph, signature);
+    let prompt = prompt(&graph, &signature.inputs[1..]);
+    c.check(&graph.root());
+    let encoded = encode(&graph.root(), c, &image).0;
+    let logits = decode(&graph.root(), c, &image, &encoded, prompt.as_ref());
     graph.reject_extra_keys(&unused_keys(c));
     graph.finish(&[(&signature.outputs[0].name, &logits)])
+}
+
+/// Builds the graph of `signature::detail::encoder`, which the tracker shares.
+pub fn detail_encoder_graph(
+    graph: Graph,
+    (c, tracker): (&Config, &Sam2Config),
+    signature: &Signature,
+) -> Result<OnnxModel, GraphError> {
+    let image = picture(&graph, signature);
+    c.check(&graph.root());
+    let (views, stages) = encode(&graph.root(), c, &image);
+    let neck = graph.root().at("image_encoder").at("neck");
+    let global = stages.map(|stage| views::split(&stage).1);
+    let levels = [0, 1, 2].map(|level| fpn_level(&neck, &c.neck(), &global, level));
+    let outputs = views.into_iter().chain(shared_features(&graph, tracker, &levels));
+    let outputs: Vec<_> = outputs.collect();
+    let names = signature.outputs.iter().map(|spec| spec.name.as_str());
+    graph.finish(&names.zip(&outputs).collect::<Vec<_>>())
+}
+
+/// Builds the graph of `signature::detail::decoder`, which goes on from there.
+pub fn detail_decoder_graph(
+    graph: Graph,
+    c: &Config,
+    signature: &Signature,
+) -> Result<OnnxModel, GraphError> {
+    let image = picture(&graph, signature);
+    let encoded = std::array::from_fn(|i| graph.input(&signature.inputs[1 + i]));
+    let prompt = prompt(&graph, &signature.inputs[4..]);
+    c.check(&graph.root());
+    let logits = decode(&graph.root(), c, &image, &encoded, prompt.as_ref());
+    graph.finish(&[(&signature.outputs[0].name, &logits)])
+}
+
+/// The first input, normalised.
+fn picture<'c>(graph: &Graph<'c>, signature: &Signature) -> Tensor<'c> {
+    normalise(&channels_first(&graph.input(&signature.inputs[0])))
+}
+
+/// The tracked mask and whether there is one, where they are inputs.
+fn prompt<'c>(graph: &Graph<'c>, inputs: &[TensorSpec]) -> Option<[Tensor<'c>; 2]> {
+    let inputs: &[TensorSpec; 2] = inputs.try_into().ok()?;
+    Some(inputs.each_ref().map(|spec| graph.input(spec)))
 }
 
 /// Pixels 0..=255 (B, 3, H, W) as the encoder was trained on them.
@@ -38,17 +85,36 @@ pub(super) fn normalise<'c>(pixels: &Tensor<'c>) -> Tensor<'c> {
 /// `image` is (B, 3, 2S, 2S), normalised; returns logits (B, 1, 2S, 2S) before the sigmoid.
 pub fn mgd_sam2<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> Tensor<'c> {
     c.check(s);
+    let encoded = encode(s, c, image).0;
+    decode(s, c, image, &encoded, None)
+}
+
+/// Of the five views: Hiera's first two stages and the neck's features at stride 16, which the
+/// decoder takes; and all four stages.
+fn encode<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> ([Tensor<'c>; 3], [Tensor<'c>; 4]) {
     let views = views::of_picture(image);
     s.tap("input.views", &views);
     let encoder = s.at("image_encoder");
     let stages = hiera(&encoder.at("trunk"), &c.hiera(), &views);
     let neck = encoder.at("neck");
     tap_pyramid(&neck, c, &stages);
+    let level_2 = fpn_level(&neck, &c.neck(), &stages, 2);
+    ([stages[0].clone(), stages[1].clone(), level_2], stages)
+}
+
+fn decode<'c>(
+    s: &Scope<'c>,
+    c: &Config,
+    image: &Tensor<'c>,
+    [stage_0, stage_1, level_2]: &[Tensor<'c>; 3],
+    prompt: Option<&[Tensor<'c>; 2]>,
+) -> Tensor<'c> {
     let decoder_input = DecoderInput {
-        image: fpn_level(&neck, &c.neck(), &stages, 2),
-        high_res: [stages[0].clone(), stages[1].clone()],
-        neck,
+        image: level_2.clone(),
+        high_res: [stage_0.clone(), stage_1.clone()],
+        neck: s.at("image_encoder").at("neck"),
         top: s.clone(),
+        prompt: prompt.cloned(),
     };
     let embedding = multi_view_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
     let logits = detail_refinement(&s.at("detail_enhance"), c, image, &embedding);

@@ -23,5 +23,5 @@ pub mod two_way_transformer;
 pub mod views;
 
 pub use config::Config;
-pub use mgd_sam2::{image_graph, unused_keys};
+pub use mgd_sam2::{detail_decoder_graph, detail_encoder_graph, image_graph, unused_keys};
 pub use sam2_config::Sam2Config;

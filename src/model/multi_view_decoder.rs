@@ -6,7 +6,7 @@ use super::layers::{
 use super::mask_decoder::{conv_transpose, output_tokens, predict_masks};
 use super::multi_view::{LocalsAndGlobals, compose, hmim, hmim_output, mcem, stitched};
 use super::two_way_transformer::two_way_transformer;
-use super::{Config, position_encoding, views};
+use super::{Config, position_encoding, prompt_encoder, views};
 use crate::onnx::{Interpolation::Bilinear, Scope, Tensor, Weight};
 
 /// The published models predict two masks, of which the second counts.
@@ -21,15 +21,17 @@ pub struct DecoderInput<'c> {
     pub high_res: [Tensor<'c>; 2],
     /// Where the neck's weights are.
     pub neck: Scope<'c>,
-    /// Where `pe_layer` and `no_mask_embed` are.
+    /// Where `pe_layer`, `no_mask_embed` and `mask_downscaling` are.
     pub top: Scope<'c>,
+    /// Mask logits (1, 1, 4h, 4w) of the whole picture, of which there is only one then, and 1 if
+    /// they count, else 0.
+    pub prompt: Option<[Tensor<'c>; 2]>,
 }
 
 /// Returns the upscaled embedding (V, drm_img_dim, 4h, 4w), of which the details are made.
 pub fn multi_view_decoder<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c>) -> Tensor<'c> {
     let &[v, h, w, dim] = input.image.shape.as_slice() else { return input.image.clone() };
-    let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
-    let image = input.image.within(s).add(&no_mask).reshape(&[v, h * w, dim]);
+    let image = input.image.within(s).add(&dense_prompt(input, dim)).reshape(&[v, h * w, dim]);
     let tokens = output_tokens(s, v, [MASKS, dim]);
     let sizes = [c.dec_heads, c.dec_mlp_dim];
     let pe = dense_pe(&input.top.at("pe_layer"), [dim, h, w]);
@@ -43,6 +45,18 @@ pub fn multi_view_decoder<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c
     s.tap("decoder.upscaled_embedding", &upscaled);
     tap_heads(s, &tokens, &upscaled);
     upscaled
+}
+
+/// The mask as each view sees it, (5, h, w, C), or what stands for no mask, (1, C).
+fn dense_prompt<'c>(input: &DecoderInput<'c>, dim: usize) -> Tensor<'c> {
+    let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
+    let Some([mask, has_mask]) = &input.prompt else { return no_mask };
+    let &[_, _, h, w] = mask.shape.as_slice() else { return no_mask };
+    let locals = views::of_picture(&mask.resize(2 * h, 2 * w, Bilinear)).slice(0, 0..4);
+    let masks = Tensor::concat(&[&locals, mask], 0);
+    let embedded = channels_last(&prompt_encoder::mask(&input.top, &masks, dim));
+    let has_none = input.top.scalar(1.0).sub(has_mask);
+    embedded.mul(has_mask).add(&no_mask.mul(&has_none))
 }
 
 /// (1, h * w, C).

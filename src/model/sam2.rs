@@ -45,13 +45,21 @@ pub fn tracker_graph(
     graph.finish(&names.zip(&outputs).collect::<Vec<_>>())
 }
 
+/// Where the tracker's keys are.
+fn place<'c>(graph: &Graph<'c>, c: &Sam2Config) -> Scope<'c> {
+    match c.key_prefix.as_str() {
+        "" => graph.root(),
+        prefix => graph.root().at(prefix),
+    }
+}
+
 fn inputs<'c, const N: usize>(graph: &Graph<'c>, signature: &Signature) -> [Tensor<'c>; N] {
     std::array::from_fn(|i| graph.input(&signature.inputs[i]))
 }
 
 /// SAM2's `forward_image`.
 fn encoder<'c>(graph: &Graph<'c>, c: &Sam2Config, signature: &Signature) -> Vec<Tensor<'c>> {
-    let (s, dim, tokens) = (graph.root(), c.d_model, c.shape().tokens());
+    let (s, dim) = (place(graph, c), c.d_model);
     let [image] = inputs(graph, signature);
     let image = match signature.inputs[0].element_type {
         ElementType::U8 => normalise(&channels_first(&image)),
@@ -59,13 +67,29 @@ fn encoder<'c>(graph: &Graph<'c>, c: &Sam2Config, signature: &Signature) -> Vec<
     };
     let (trunk, neck) = (s.at("image_encoder").at("trunk"), s.at("image_encoder").at("neck"));
     let stages = hiera(&trunk, &c.hiera(), &image);
-    let high_res = |level: usize, out: usize| {
-        let x = channels_first(&fpn_level(&neck, &c.neck(), &stages, level));
-        conv2d(&s.at("sam_mask_decoder").at(format!("conv_s{level}")), &x, out, 1)
-    };
-    let features = fpn_level(&neck, &c.neck(), &stages, 2).reshape(&[1, tokens, dim]);
     s.tap("vision_pos.2", &position(&s, c, dim));
-    vec![features, high_res(0, dim / 8), high_res(1, dim / 4)]
+    let levels = [0, 1, 2].map(|level| fpn_level(&neck, &c.neck(), &stages, level));
+    features(&s, c, &levels)
+}
+
+/// What the tracker takes of the pyramid's three finest levels, tokens (1, h, w, channels).
+fn features<'c>(s: &Scope<'c>, c: &Sam2Config, levels: &[Tensor<'c>; 3]) -> Vec<Tensor<'c>> {
+    let high_res = |level: usize, out: usize| {
+        let s = s.at("sam_mask_decoder").at(format!("conv_s{level}"));
+        conv2d(&s, &channels_first(&levels[level]), out, 1)
+    };
+    let features = levels[2].reshape(&[1, c.shape().tokens(), c.d_model]);
+    vec![features, high_res(0, c.d_model / 8), high_res(1, c.d_model / 4)]
+}
+
+/// [`features`] of a model that shares its encoder.
+pub(super) fn shared_features<'c>(
+    graph: &Graph<'c>,
+    c: &Sam2Config,
+    levels: &[Tensor<'c>; 3],
+) -> Vec<Tensor<'c>> {
+    c.check(&graph.root());
+    features(&place(graph, c), c, levels)
 }
 
 /// Sine position encoding of the tokens, (1, h * w, channels).
@@ -81,7 +105,7 @@ fn attend_to_memory<'c>(
     c: &Sam2Config,
     signature: &Signature,
 ) -> Vec<Tensor<'c>> {
-    let (s, shape) = (graph.root(), c.shape());
+    let (s, shape) = (place(graph, c), c.shape());
     let (dim, mem_dim, frames) = (c.d_model, c.mem_dim, shape.frames());
     let [features, memory, times, pointers, pointer_times, key_mask] = inputs(graph, signature);
     let frame_tokens = [1, frames * shape.tokens(), mem_dim];
@@ -108,7 +132,8 @@ fn attend_to_memory<'c>(
 
 /// SAM2's `_forward_sam_heads` without a prompt.
 fn decoder<'c>(graph: &Graph<'c>, c: &Sam2Config, signature: &Signature) -> Vec<Tensor<'c>> {
-    let (dim, prompts) = (c.d_model, graph.root().at("sam_prompt_encoder"));
+    let (s, dim) = (place(graph, c), c.d_model);
+    let prompts = s.at("sam_prompt_encoder");
     let [features, high_res_0, high_res_1] = inputs(graph, signature);
     // What SAM2 takes no prompt for: a point that is none, and the one that ends all points.
     let nowhere = prompts.at("not_a_point_embed").parameter("weight", &[1, dim]);
@@ -118,12 +143,12 @@ fn decoder<'c>(graph: &Graph<'c>, c: &Sam2Config, signature: &Signature) -> Vec<
         sparse_mask: None,
         dense: prompt_encoder::no_mask(&prompts, dim).reshape(&[1, 1, dim]),
     };
-    decode(&graph.root(), c, features, [high_res_0, high_res_1], prompt)
+    decode(&s, c, features, [high_res_0, high_res_1], prompt)
 }
 
 /// SAM2's `_forward_sam_heads` with points or a box, or `_use_mask_as_output` with a mask.
 fn prompt_decoder<'c>(graph: &Graph<'c>, c: &Sam2Config, signature: &Signature) -> Vec<Tensor<'c>> {
-    let (s, dim) = (graph.root(), c.d_model);
+    let (s, dim) = (place(graph, c), c.d_model);
     let (tokens, side) = (c.shape().tokens(), c.shape().low_res_side());
     let prompts = s.at("sam_prompt_encoder");
     let [features, high_res_0, high_res_1, coordinates, kinds, point_mask, mask, has_mask] =
@@ -189,7 +214,7 @@ fn decode<'c>(
 
 /// SAM2's `_encode_new_memory`.
 fn encode_memory<'c>(graph: &Graph<'c>, c: &Sam2Config, signature: &Signature) -> Vec<Tensor<'c>> {
-    let (s, grid) = (graph.root(), c.shape().grid());
+    let (s, grid) = (place(graph, c), c.shape().grid());
     let [features, logits, is_absent] = inputs(graph, signature);
     let features = channels_first(&features.reshape(&[1, grid, grid, c.d_model]));
     let mask = logits.sigmoid().mul(&s.scalar(MASK_SCALE)).add(&s.scalar(MASK_BIAS));

@@ -52,6 +52,9 @@ pub struct Sam2Config {
     /// The most points a prompt may have.
     #[serde(default = "points")]
     pub points: usize,
+    /// Under which key of the checkpoint the tracker lies; SAM2's own lie at its top.
+    #[serde(default)]
+    pub key_prefix: String,
 }
 
 fn channels() -> usize {

@@ -2,7 +2,7 @@
 //!
 //! As SAM2's `_prepare_memory_conditioned_features`, with a bound: what no later frame can look
 //! at is forgotten, so that hours of video need what seconds do.
-use super::SessionError;
+use super::{SessionError, values};
 use crate::backend::Tensor;
 use crate::signature;
 use crate::signature::tracker::TrackerShape;
@@ -16,6 +16,18 @@ pub(super) const MASKED: f32 = -1e4;
 /// Prompted frames that wait for tracking to come by, at most.
 const MOST_PROMPTED: usize = 64;
 
+/// Which frames are remembered and looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemorySelection {
+    /// As SAM2: the last frames, whatever was found in them.
+    #[default]
+    Sam2,
+    /// The last frames in which the object was found well, and one in which it was told apart
+    /// from something like it.
+    Gated,
+}
+
 /// SAM2's options of what is looked at; the defaults are SAM2.1's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BankOptions {
@@ -28,6 +40,8 @@ pub struct BankOptions {
     pub signed_distances: bool,
     /// Frames are tracked from the last to the first.
     pub reverse: bool,
+    /// Ours: which frames count at all.
+    pub selection: MemorySelection,
     /// The clip's length where it is known: clips shorter than the pointers that fit have a
     /// shorter unit of distance.
     pub clip_frames: Option<usize>,
@@ -40,6 +54,7 @@ impl Default for BankOptions {
             only_past_pointers: true,
             signed_distances: true,
             reverse: false,
+            selection: MemorySelection::Sam2,
             clip_frames: None,
         }
     }
@@ -60,6 +75,8 @@ struct Memory {
 pub struct MemoryBank {
     shape: TrackerShape,
     options: BankOptions,
+    /// Of `num_maskmem`, how many count.
+    memory_frames: usize,
     /// Prompted frames in the order of their prompts.
     conditioning: Vec<Memory>,
     /// The last frames that were tracked.
@@ -89,13 +106,39 @@ struct Selection<'b> {
 impl MemoryBank {
     /// Nothing is remembered yet.
     pub fn new(shape: TrackerShape, options: BankOptions) -> Self {
-        Self { shape, options, conditioning: Vec::new(), tracked: Vec::new() }
+        let (memory_frames, conditioning, tracked) = (shape.num_maskmem, Vec::new(), Vec::new());
+        Self { shape, options, memory_frames, conditioning, tracked }
     }
 
     /// Forgets everything.
     pub fn reset(&mut self) {
         self.conditioning.clear();
         self.tracked.clear();
+    }
+
+    /// Forgets all but what was prompted.
+    pub fn forget_tracked(&mut self) {
+        self.tracked.clear();
+    }
+
+    /// Forgets all frames but `frame`.
+    pub fn forget_all_but(&mut self, frame: FrameIndex) {
+        self.conditioning.retain(|memory| memory.frame == frame);
+        self.tracked.retain(|memory| memory.frame == frame);
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.conditioning.is_empty()
+    }
+
+    /// From now on a frame looks at no more than `frames` frames, prompted ones included; 0 is
+    /// `num_maskmem`, which is also the most.
+    pub fn limit(&mut self, frames: usize) {
+        self.memory_frames = match frames {
+            0 => self.shape.num_maskmem,
+            _ => frames.min(self.shape.num_maskmem),
+        };
     }
 
     /// The prompted frames that are remembered, in the order of their prompts.
@@ -187,9 +230,9 @@ impl MemoryBank {
             tracked.or_else(|| of(&far).map(|i| far[i]))
         };
         let mut frames: Vec<_> = near.iter().map(|&memory| (num_maskmem - 1, memory)).collect();
-        for position in 1..num_maskmem {
-            let at = self.remembered_before(frame, (num_maskmem - position) as FrameIndex);
-            frames.extend(tracked(at).map(|memory| (num_maskmem - position - 1, memory)));
+        for n in (1..self.memory_frames).rev() {
+            let at = self.remembered_before(frame, n as FrameIndex);
+            frames.extend(tracked(at).map(|memory| (n - 1, memory)));
         }
         let is_past = |memory: &&Memory| self.behind(frame, memory.frame) >= 0;
         let conditioning = near.iter().copied();
@@ -289,13 +332,5 @@ fn temporal_encoding(distance: f32, to: &mut [f32]) {
     for i in 0..half {
         let angle = distance / TEMPERATURE.powf((2 * (i / 2)) as f32 / half as f32);
         (to[i], to[half + i]) = (angle.sin(), angle.cos());
-    }
-}
-
-/// The floats of a tensor that was made as floats.
-pub(super) fn values(tensor: &mut Tensor) -> &mut [f32] {
-    match tensor {
-        Tensor::F32(values) => values,
-        Tensor::U8(_) => &mut [],
     }
 }

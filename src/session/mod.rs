@@ -1,129 +1,254 @@
 //! Which engine runs when.
+pub mod coverage;
+mod detail;
+mod encoder;
+mod error;
+mod exchange;
+mod follower;
+mod gate;
 mod mask_selection;
 pub mod memory_bank;
 pub mod prompt;
+mod prompt_text;
+mod propagation;
+mod scene_cut;
 pub mod tracker;
 
+pub use coverage::Coverage;
+pub use error::SessionError;
+pub use exchange::Exchange;
 pub use mask_selection::MaskSelection;
-pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
+pub use memory_bank::{BankOptions, FrameIndex, MemoryBank, MemorySelection};
 pub use prompt::{Point, PointKind, Prompt};
-pub use tracker::{TrackedMask, Tracker, TrackerEngines, TrackerOptions};
+pub use propagation::{Frame, MemoryState, Propagation};
+pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
 
-use crate::backend::{BackendError, Engine, Tensor};
-use crate::signature;
-
-/// What one frame's inference reads and writes; kept and used again for frame after frame.
-#[derive(Debug)]
-pub struct Exchange {
-    /// (1, side, side, 3) RGB.
-    pub image: Tensor,
-    /// (1, 1, side, side) before the sigmoid.
-    pub logits: Tensor,
-}
-
-impl Exchange {
-    /// Black, and zero logits.
-    pub fn new(side: usize) -> Self {
-        let pixels = side * side;
-        Self { image: Tensor::U8(vec![0; 3 * pixels]), logits: Tensor::F32(vec![0.0; pixels]) }
-    }
-
-    /// The picture's bytes; none if it was replaced by another type of tensor.
-    pub fn image(&self) -> &[u8] {
-        match &self.image {
-            Tensor::U8(pixels) => pixels,
-            Tensor::F32(_) => &[],
-        }
-    }
-
-    /// The picture's bytes, to be written.
-    pub fn image_mut(&mut self) -> &mut [u8] {
-        match &mut self.image {
-            Tensor::U8(pixels) => pixels,
-            Tensor::F32(_) => &mut [],
-        }
-    }
-
-    /// The logits, row by row; none if they were replaced by another type of tensor.
-    pub fn logits(&self) -> &[f32] {
-        match &self.logits {
-            Tensor::F32(logits) => logits,
-            Tensor::U8(_) => &[],
-        }
-    }
-}
+use self::detail::{Detail, holds_object};
+use self::encoder::Encoder;
+use self::follower::{Follower, Task, Use};
+use self::tracker::NO_OBJECT;
+use crate::backend::{Engine, Tensor};
+use crate::signature::detail::DetailShape;
+use std::{panic, thread};
 
 /// The engines of one recipe, and what they remember of a clip.
 pub struct Session {
-    image: Box<dyn Engine>,
+    side: usize,
+    detail: Option<Detail>,
+    tracking: Option<(Encoder, Follower)>,
+    listener: Option<Listener>,
 }
+
+/// Sees each inferred frame's logits (1, 1, side, side), as the matte is made of them.
+pub type Listener = Box<dyn FnMut(&Tensor) + Send>;
 
 impl Session {
-    /// A session on an engine of [`signature::image`]; any other signature is an error.
+    /// The detail path alone, on an engine of [`image`](crate::signature::image); any other
+    /// signature is an error.
     pub fn new(image: Box<dyn Engine>) -> Result<Self, SessionError> {
-        let found = image.signature().clone();
-        let side = found.inputs.first().and_then(|i| i.shape.get(1)).copied().unwrap_or(0);
-        let expected = signature::image(side / 2);
-        if found != expected {
-            let (expected, found) = (Box::new(expected), Box::new(found));
-            return Err(SessionError::Signature { expected, found });
-        }
-        Ok(Self { image })
+        let side = image.signature().inputs.first().and_then(|i| i.shape.get(1)).copied();
+        let inp_size = side.unwrap_or(0) / 2;
+        let shape = DetailShape { inp_size, embed_dim: 0, d_model: 0, is_prompted: false };
+        let detail = Some(Detail::new(image, &shape, false)?);
+        Ok(Self { side: 2 * inp_size, detail, tracking: None, listener: None })
     }
 
-    /// The engine, to be wrapped in another.
-    pub fn into_engine(self) -> Box<dyn Engine> {
-        self.image
+    /// A tracker with the engine that looks at pictures for it, beside the detail path or alone.
+    ///
+    /// The encoder is of [`tracker::encoder`](crate::signature::tracker::encoder) and the detail
+    /// engine of [`detail::whole`](crate::signature::detail::whole); or, where they share an
+    /// encoder, it is of [`detail::encoder`](crate::signature::detail::encoder) and the detail
+    /// engine of [`detail::decoder`](crate::signature::detail::decoder). Any other signature is
+    /// an error.
+    pub fn with_tracker(
+        detail: Option<(Box<dyn Engine>, DetailShape)>,
+        encoder: Box<dyn Engine>,
+        tracker: Tracker,
+    ) -> Result<Self, SessionError> {
+        let shape = detail.as_ref().map(|(_, shape)| *shape);
+        let encoder = Encoder::new(encoder, tracker.shape(), shape.as_ref())?;
+        let side = shape.map_or(tracker.shape().side, |shape| 2 * shape.inp_size);
+        let detail = detail.map(|(engine, shape)| Detail::new(engine, &shape, encoder.is_shared()));
+        let tracking = Some((encoder, Follower::new(tracker)));
+        Ok(Self { side, detail: detail.transpose()?, tracking, listener: None })
     }
 
-    /// The side of the square picture that [`step`](Self::step) takes, in pixels: `2S`.
+    /// The side of the square picture that [`step`](Self::step) takes, in pixels: the detail
+    /// path's `2S`, or the tracker's `S` where there is none.
     pub fn side(&self) -> usize {
-        self.image.signature().inputs[0].shape[1]
+        self.side
     }
 
-    /// One frame: `image` (1, side, side, 3) RGB in, `logits` (1, 1, side, side) out.
-    pub fn step(&mut self, image: &Tensor, logits: &mut Tensor) -> Result<(), SessionError> {
-        Ok(self.image.run(&[image], std::slice::from_mut(logits))?)
+    /// The tracker, if there is one.
+    pub fn tracker(&self) -> Option<&Tracker> {
+        self.tracking.as_ref().map(|(_, follower)| follower.tracker())
     }
 
-    /// Forgets the clip. Without a tracker there is nothing to forget.
-    pub fn reset(&mut self) {}
+    /// From now on `listener` sees the logits of each frame.
+    pub fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
+    }
+
+    /// Forgets the clip.
+    pub fn reset(&mut self) {
+        if let Some((_, follower)) = &mut self.tracking {
+            follower.reset();
+        }
+    }
+
+    /// One frame: `exchange.image` (1, side, side, 3) RGB in, `exchange.logits`
+    /// (1, 1, side, side) out. No state if nothing is tracked: the recipe has no tracker, or a
+    /// detail path and propagation is off.
+    ///
+    /// An object is followed from its prompt on, or from the first frame in which the detail path
+    /// finds one. Until then alpha is the detail path's, or zero if there is none; where the object
+    /// is absent, alpha is zero. An error of a prompt that is none, and of the engines.
+    pub fn step(
+        &mut self,
+        frame: &Frame,
+        exchange: &mut Exchange,
+    ) -> Result<Option<MemoryState>, SessionError> {
+        if frame.is_first {
+            self.reset();
+        }
+        let Exchange { image, logits } = exchange;
+        let state = match (&mut self.detail, &mut self.tracking) {
+            (detail, Some(tracking)) if detail.is_none() || frame.propagation.is_on => {
+                Some(propagate(detail.as_mut(), tracking, frame, image, logits)?)
+            }
+            (Some(detail), tracking) => {
+                detail_alone(detail, tracking.as_mut(), image, logits)?;
+                None
+            }
+            (None, _) => None,
+        };
+        if let Some(listener) = &mut self.listener {
+            listener(logits);
+        }
+        Ok(state)
+    }
 }
 
-/// Why a session could not be made or a frame not be matted.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// The engine is of another graph.
-    #[error("engine `{}`: expected {expected:?}, found {found:?}", found.graph)]
-    Signature {
-        /// What this session runs.
-        expected: Box<signature::Signature>,
-        /// What the engine is.
-        found: Box<signature::Signature>,
-    },
-    /// The prompt is none.
-    #[error("prompt: {what}: expected {expected}, found {found}")]
-    Prompt {
-        /// What of it.
-        what: &'static str,
-        /// What it must be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// A frame is tracked and no frame was prompted.
-    #[error("frame {frame}: expected a prompt before it, found none")]
-    NothingToTrack {
-        /// The frame.
-        frame: FrameIndex,
-    },
-    /// The engines found something in a prompted frame that is no number.
-    #[error("frame {frame}: expected finite values of the prompted object, found others")]
-    NotFinite {
-        /// The frame.
-        frame: FrameIndex,
-    },
-    /// The engine failed.
-    #[error(transparent)]
-    Backend(#[from] BackendError),
+/// As published, frame by frame.
+fn detail_alone(
+    detail: &mut Detail,
+    tracking: Option<&mut (Encoder, Follower)>,
+    image: &Tensor,
+    logits: &mut Tensor,
+) -> Result<(), SessionError> {
+    let Some((encoder, follower)) = tracking else { return detail.run(image, &[], logits) };
+    follower.forget();
+    if encoder.is_shared() {
+        encoder.run(image)?;
+    }
+    detail.prompt(None);
+    detail.run(image, encoder.views(), logits)
+}
+
+/// The tracker's turn and the detail path's, and what they make together.
+fn propagate(
+    mut detail: Option<&mut Detail>,
+    (encoder, follower): &mut (Encoder, Follower),
+    frame: &Frame,
+    image: &Tensor,
+    logits: &mut Tensor,
+) -> Result<MemoryState, SessionError> {
+    let task = follower.begin(frame, image, detail.is_some())?;
+    let has_looked = task != Task::Wait;
+    match &mut detail {
+        Some(detail) if !detail.is_prompted() => {
+            both((detail, image, logits), (encoder, follower), &task, frame)?;
+        }
+        detail => {
+            if has_looked || encoder.is_shared() {
+                encoder.run(image)?;
+            }
+            follower.follow(&task, frame, encoder.features())?;
+            if let Some(detail) = detail {
+                let counts = has_looked && !follower.looks_for_another(frame);
+                detail.prompt(counts.then(|| follower.mask_logits()));
+                detail.run(image, encoder.views(), logits)?;
+            }
+        }
+    }
+    let Some(detail) = detail else {
+        match has_looked {
+            true => follower.finish(Some(Use::Matte), logits),
+            false => values(logits).fill(NO_OBJECT),
+        }
+        return Ok(MemoryState { needs_prompt: !has_looked, ..follower.state(has_looked) });
+    };
+    if follower.looks_for_another(frame) && holds_object(logits) {
+        if !has_looked && !encoder.is_shared() {
+            encoder.run(image)?;
+        }
+        follower.detect(frame, logits, encoder.features())?;
+        return Ok(follower.state(true));
+    }
+    let how = if detail.is_prompted() { Use::Prompt } else { Use::Gate };
+    follower.finish(has_looked.then_some(how), logits);
+    Ok(follower.state(has_looked))
+}
+
+/// The two paths of one frame side by side, neither of which needs the other's answer.
+fn both(
+    (detail, image, logits): (&mut Detail, &Tensor, &mut Tensor),
+    (encoder, follower): (&mut Encoder, &mut Follower),
+    task: &Task,
+    frame: &Frame,
+) -> Result<(), SessionError> {
+    if encoder.is_shared() {
+        encoder.run(image)?;
+        let (features, views) = (encoder.features(), encoder.views());
+        return side_by_side(
+            || follower.follow(task, frame, features),
+            || detail.run(image, views, logits),
+        );
+    }
+    if *task == Task::Wait {
+        return detail.run(image, &[], logits);
+    }
+    let track = || {
+        encoder.run(image)?;
+        follower.follow(task, frame, encoder.features())
+    };
+    side_by_side(track, || detail.run(image, &[], logits))
+}
+
+/// Both, on two threads where there are two cores; the first's error if both fail.
+fn side_by_side(
+    first: impl FnOnce() -> Result<(), SessionError> + Send,
+    second: impl FnOnce() -> Result<(), SessionError>,
+) -> Result<(), SessionError> {
+    if thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+        first()?;
+        return second();
+    }
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        first.join().unwrap_or_else(|panic| panic::resume_unwind(panic))?;
+        second
+    })
+}
+
+/// The floats of a tensor that was made as floats; none of another.
+fn floats(tensor: &Tensor) -> &[f32] {
+    match tensor {
+        Tensor::F32(values) => values,
+        Tensor::U8(_) => &[],
+    }
+}
+
+/// [`floats`], to be written.
+fn values(tensor: &mut Tensor) -> &mut [f32] {
+    match tensor {
+        Tensor::F32(values) => values,
+        Tensor::U8(_) => &mut [],
+    }
+}
+
+/// The side of a square RGB picture.
+fn square_side(pixels: &[u8]) -> usize {
+    (pixels.len() / 3).isqrt()
 }

@@ -1,6 +1,8 @@
 //! Prompts: points, boxes and masks, as the prompt decoder takes them.
 use super::SessionError;
-use super::memory_bank::{MASKED, values};
+use super::coverage::Coverage;
+use super::memory_bank::MASKED;
+use super::values;
 use crate::backend::Tensor;
 use crate::signature;
 use crate::signature::tracker::{POINT_KINDS, TrackerShape};
@@ -10,9 +12,8 @@ use crate::signature::tracker::{POINT_KINDS, TrackerShape};
 pub enum Prompt {
     /// Points on the object and beside it; a box is two of them.
     Points(Vec<Point>),
-    /// How much of each pixel is the object, 0..=1, (S, S). The tracker's mask of this frame is
-    /// this mask.
-    Mask(Vec<f32>),
+    /// How much of each pixel is the object. The tracker's mask of this frame is this mask.
+    Mask(Coverage),
 }
 
 impl Prompt {
@@ -21,6 +22,45 @@ impl Prompt {
         let first = Point { x: x0, y: y0, kind: PointKind::BoxFirst };
         let second = Point { x: x1, y: y1, kind: PointKind::BoxSecond };
         Self::Points(vec![first, second])
+    }
+
+    /// What several prompts of one frame say together: of points and masks what came last, of
+    /// boxes the last, and all points, or the latest if there are more than `most_points`.
+    /// Corners come first, as SAM2's video predictor has them.
+    pub(super) fn joined(
+        prompts: &[Self],
+        most_points: usize,
+    ) -> Result<Option<Self>, SessionError> {
+        prompts.iter().try_for_each(Self::check)?;
+        let last_mask = prompts.iter().rposition(|prompt| matches!(prompt, Self::Mask(_)));
+        let after = &prompts[last_mask.map_or(0, |at| at + 1)..];
+        if after.is_empty() {
+            return Ok(last_mask.map(|at| prompts[at].clone()));
+        }
+        let points = after.iter().filter_map(|prompt| match prompt {
+            Self::Points(points) => Some(points.as_slice()),
+            Self::Mask(_) => None,
+        });
+        let is_corner = |p: &Point| matches!(p.kind, PointKind::BoxFirst | PointKind::BoxSecond);
+        let (corners, mut clicks): (Vec<Point>, Vec<Point>) =
+            points.flatten().copied().partition(is_corner);
+        let mut joined = corners[corners.len().saturating_sub(2)..].to_vec();
+        let left = most_points.saturating_sub(joined.len());
+        if clicks.len() > left {
+            tracing::warn!(most_points, "more points than the model takes: the latest count");
+            clicks.drain(..clicks.len() - left);
+        }
+        joined.extend(clicks);
+        Ok(Some(Self::Points(joined)))
+    }
+
+    /// An error unless there are points, all numbers are finite, and a mask covers its pixels
+    /// with values of 0 to 1.
+    pub fn check(&self) -> Result<(), SessionError> {
+        match self {
+            Self::Points(points) => check_points(points, usize::MAX),
+            Self::Mask(mask) => mask.check(),
+        }
     }
 }
 
@@ -67,6 +107,7 @@ const NOWHERE: usize = 0;
 #[derive(Debug)]
 pub(super) struct PromptTensors {
     pub(super) inputs: [Tensor; 5],
+    side: usize,
     most_points: usize,
 }
 
@@ -74,15 +115,14 @@ impl PromptTensors {
     pub(super) fn new(shape: &TrackerShape) -> Self {
         let specs = signature::tracker::prompt_decoder(shape).inputs;
         let inputs = std::array::from_fn(|i| Tensor::zeros(&specs[i + 3]));
-        Self { inputs, most_points: shape.points }
+        Self { inputs, side: shape.side, most_points: shape.points }
     }
 
     /// Writes `prompt`; an error, and nothing written, if it is none.
     pub(super) fn write(&mut self, prompt: &Prompt) -> Result<(), SessionError> {
-        let mask_len = self.inputs[3].len();
         match prompt {
             Prompt::Points(points) => check_points(points, self.most_points)?,
-            Prompt::Mask(mask) => check_mask(mask, mask_len)?,
+            Prompt::Mask(mask) => mask.check()?,
         }
         let [coordinates, kinds, point_mask, mask, has_mask] = self.inputs.each_mut().map(values);
         coordinates.fill(0.0);
@@ -91,7 +131,7 @@ impl PromptTensors {
         let points = match prompt {
             Prompt::Points(points) => points.as_slice(),
             Prompt::Mask(from) => {
-                mask.copy_from_slice(from);
+                from.write(self.side, mask);
                 &[]
             }
         };
@@ -112,7 +152,8 @@ impl PromptTensors {
 
 fn check_points(points: &[Point], most: usize) -> Result<(), SessionError> {
     if points.is_empty() || points.len() > most {
-        let (expected, found) = (format!("1 to {most}"), points.len().to_string());
+        let expected = if most == usize::MAX { "1 or more".into() } else { format!("1 to {most}") };
+        let found = points.len().to_string();
         return Err(SessionError::Prompt { what: "points", expected, found });
     }
     match points.iter().find(|p| !p.x.is_finite() || !p.y.is_finite()) {
@@ -121,21 +162,6 @@ fn check_points(points: &[Point], most: usize) -> Result<(), SessionError> {
             what: "coordinates",
             expected: "finite numbers".into(),
             found: format!("{}, {}", odd.x, odd.y),
-        }),
-    }
-}
-
-fn check_mask(mask: &[f32], len: usize) -> Result<(), SessionError> {
-    if mask.len() != len {
-        let (expected, found) = (format!("{len} pixels"), mask.len().to_string());
-        return Err(SessionError::Prompt { what: "mask", expected, found });
-    }
-    match mask.iter().find(|v| !(0.0..=1.0).contains(*v)) {
-        None => Ok(()),
-        Some(odd) => Err(SessionError::Prompt {
-            what: "mask",
-            expected: "values of 0 to 1".into(),
-            found: odd.to_string(),
         }),
     }
 }

@@ -1,8 +1,8 @@
 //! SAM2's video tracker: follows one object from its prompt on.
-use super::SessionError;
 use super::mask_selection::MaskSelection;
-use super::memory_bank::{BankOptions, FrameIndex, MemoryBank, Recalled, values};
+use super::memory_bank::{BankOptions, FrameIndex, MemoryBank, Recalled};
 use super::prompt::{Prompt, PromptTensors};
+use super::{SessionError, floats, values};
 use crate::backend::{Engine, Tensor};
 use crate::frame::Upsample;
 use crate::signature;
@@ -11,16 +11,14 @@ use crate::signature::tracker::{MASKS, TrackerShape};
 use std::mem;
 
 /// Mask logits where the object is not in the frame.
-const NO_OBJECT: f32 = -1024.0;
+pub(super) const NO_OBJECT: f32 = -1024.0;
 /// Half of the distance between a mask prompt's logits.
 const MASK_LOGIT: f32 = 10.0;
 /// A logit whose sigmoid is exactly 0 or 1.
 const CERTAIN: f32 = 200.0;
 
-/// The five engines, of the graphs in [`signature::tracker`].
+/// The engines after the encoder, of the graphs in [`signature::tracker`].
 pub struct TrackerEngines {
-    /// Picture to features.
-    pub encoder: Box<dyn Engine>,
     /// Features conditioned on the memory.
     pub memory_attention: Box<dyn Engine>,
     /// Masks without a prompt.
@@ -30,6 +28,9 @@ pub struct TrackerEngines {
     /// Mask to memory.
     pub memory_encoder: Box<dyn Engine>,
 }
+
+/// What an encoder says of a picture: the inputs of [`signature::tracker::decoder`], in its order.
+pub type Features = [Tensor; 3];
 
 /// How a tracker decides; the defaults are SAM2.1's.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -69,7 +70,6 @@ pub struct Tracker {
     recalled: Recalled,
     prompt: PromptTensors,
     /// Outputs of the engines, in the order of their signatures.
-    encoded: Vec<Tensor>,
     conditioned: Vec<Tensor>,
     decoded: Vec<Tensor>,
     prompted: Vec<Tensor>,
@@ -88,24 +88,20 @@ struct Choice {
 }
 
 impl Tracker {
-    /// A tracker of engines that are all of `shape`; an error if one has another signature. The
-    /// encoder may take either of the pictures that [`signature::tracker::encoder`] knows.
+    /// A tracker of engines that are all of `shape`; an error if one has another signature.
     pub fn new(
         engines: TrackerEngines,
         shape: TrackerShape,
         options: TrackerOptions,
     ) -> Result<Self, SessionError> {
-        let image = engines.encoder.signature().inputs.first().map(|image| image.element_type);
-        let image = image.unwrap_or(signature::ElementType::U8);
-        let [e, a, d, p, m] = [
-            (&engines.encoder, signature::tracker::encoder(&shape, image)),
+        let [a, d, p, m] = [
             (&engines.memory_attention, signature::tracker::memory_attention(&shape)),
             (&engines.decoder, signature::tracker::decoder(&shape)),
             (&engines.prompt_decoder, signature::tracker::prompt_decoder(&shape)),
             (&engines.memory_encoder, signature::tracker::memory_encoder(&shape)),
         ]
         .map(|(engine, expected)| check(engine.as_ref(), expected));
-        let [encoded, conditioned, decoded, prompted, remembered] = [e?, a?, d?, p?, m?];
+        let [conditioned, decoded, prompted, remembered] = [a?, d?, p?, m?];
         let (side, low_res) = (shape.side, shape.low_res_side());
         Ok(Self {
             engines,
@@ -114,7 +110,6 @@ impl Tracker {
             bank: MemoryBank::new(shape, options.bank),
             recalled: Recalled::new(&shape),
             prompt: PromptTensors::new(&shape),
-            encoded,
             conditioned,
             decoded,
             prompted,
@@ -133,9 +128,24 @@ impl Tracker {
         })
     }
 
+    /// The sizes of its graphs.
+    pub fn shape(&self) -> &TrackerShape {
+        &self.shape
+    }
+
     /// What is remembered.
     pub fn bank(&self) -> &MemoryBank {
         &self.bank
+    }
+
+    /// What is remembered, to be changed.
+    pub(super) fn bank_mut(&mut self) -> &mut MemoryBank {
+        &mut self.bank
+    }
+
+    /// What was last found; nothing before the first frame.
+    pub fn mask(&self) -> &TrackedMask {
+        &self.mask
     }
 
     /// Forgets the clip and its prompts.
@@ -149,15 +159,14 @@ impl Tracker {
     pub fn prompt(
         &mut self,
         frame: FrameIndex,
-        image: &Tensor,
+        features: &Features,
         prompt: &Prompt,
     ) -> Result<&TrackedMask, SessionError> {
         self.prompt.write(prompt)?;
-        self.engines.encoder.run(&[image], &mut self.encoded)?;
-        let [features, high_res_0, high_res_1] = three(&self.encoded);
+        let [tokens, high_res_0, high_res_1] = features;
         let [coordinates, kinds, point_mask, mask, has_mask] = &self.prompt.inputs;
         let inputs =
-            [features, high_res_0, high_res_1, coordinates, kinds, point_mask, mask, has_mask];
+            [tokens, high_res_0, high_res_1, coordinates, kinds, point_mask, mask, has_mask];
         self.engines.prompt_decoder.run(&inputs, &mut self.prompted)?;
         let choice = match prompt {
             Prompt::Points(points) if points.len() == 1 => self.multi(&self.prompted),
@@ -165,11 +174,11 @@ impl Tracker {
         };
         let mut prompted = mem::take(&mut self.prompted);
         self.take(&prompted, choice);
-        if let Prompt::Mask(mask) = prompt {
-            self.take_given(mask, &prompted);
+        if matches!(prompt, Prompt::Mask(_)) {
+            self.take_given(&prompted);
         }
         mem::swap(&mut self.prompted, &mut prompted);
-        self.encode_memory(matches!(prompt, Prompt::Points(_)))?;
+        self.encode_memory(features, matches!(prompt, Prompt::Points(_)))?;
         if !self.mask.is_remembered {
             return Err(SessionError::NotFinite { frame });
         }
@@ -184,13 +193,12 @@ impl Tracker {
     pub fn step(
         &mut self,
         frame: FrameIndex,
-        image: &Tensor,
+        features: &Features,
     ) -> Result<&TrackedMask, SessionError> {
         self.bank.recall(frame, &mut self.recalled)?;
-        self.engines.encoder.run(&[image], &mut self.encoded)?;
-        let [features, high_res_0, high_res_1] = three(&self.encoded);
+        let [tokens, high_res_0, high_res_1] = features;
         let [memory, times, pointers, pointer_times, key_mask] = &self.recalled.0;
-        let inputs = [features, memory, times, pointers, pointer_times, key_mask];
+        let inputs = [tokens, memory, times, pointers, pointer_times, key_mask];
         self.engines.memory_attention.run(&inputs, &mut self.conditioned)?;
         let inputs = [&self.conditioned[0], high_res_0, high_res_1];
         self.engines.decoder.run(&inputs, &mut self.decoded)?;
@@ -198,7 +206,7 @@ impl Tracker {
         let decoded = mem::take(&mut self.decoded);
         self.take(&decoded, choice);
         self.decoded = decoded;
-        self.encode_memory(false)?;
+        self.encode_memory(features, false)?;
         if self.mask.is_remembered {
             self.bank.remember_tracked(frame, floats(&self.remembered[0]), &self.mask.obj_ptr);
         }
@@ -246,7 +254,8 @@ impl Tracker {
     }
 
     /// Makes a given mask this frame's; only the pointer is the decoder's.
-    fn take_given(&mut self, mask: &[f32], prompted: &[Tensor]) {
+    fn take_given(&mut self, prompted: &[Tensor]) {
+        let mask = floats(&self.prompt.inputs[3]);
         for (to, from) in self.mask.logits.iter_mut().zip(mask) {
             *to = from * 2.0 * MASK_LOGIT - MASK_LOGIT;
         }
@@ -262,7 +271,11 @@ impl Tracker {
     }
 
     /// Makes of this frame's mask what later frames remember.
-    fn encode_memory(&mut self, from_points: bool) -> Result<(), SessionError> {
+    fn encode_memory(
+        &mut self,
+        features: &Features,
+        from_points: bool,
+    ) -> Result<(), SessionError> {
         let binarize = from_points && self.options.binarize_prompted;
         let certain = |v: f32| if v > 0.0 { CERTAIN } else { -CERTAIN };
         for (to, &from) in values(&mut self.mask_logits).iter_mut().zip(&self.mask.logits) {
@@ -270,7 +283,7 @@ impl Tracker {
         }
         let is_absent = self.mask.object_score_logit <= 0.0;
         values(&mut self.is_absent)[0] = f32::from(u8::from(is_absent));
-        let inputs = [&self.encoded[0], &self.mask_logits, &self.is_absent];
+        let inputs = [&features[0], &self.mask_logits, &self.is_absent];
         self.engines.memory_encoder.run(&inputs, &mut self.remembered)?;
         self.mask.is_remembered &= floats(&self.remembered[0]).iter().all(|v| v.is_finite());
         Ok(())
@@ -278,22 +291,11 @@ impl Tracker {
 }
 
 /// Memory for the outputs of an engine that must be of `expected`.
-fn check(engine: &dyn Engine, expected: Signature) -> Result<Vec<Tensor>, SessionError> {
+pub(super) fn check(engine: &dyn Engine, expected: Signature) -> Result<Vec<Tensor>, SessionError> {
     let found = engine.signature();
     if *found != expected {
         let (expected, found) = (Box::new(expected), Box::new(found.clone()));
         return Err(SessionError::Signature { expected, found });
     }
     Ok(expected.outputs.iter().map(Tensor::zeros).collect())
-}
-
-fn three(tensors: &[Tensor]) -> [&Tensor; 3] {
-    [&tensors[0], &tensors[1], &tensors[2]]
-}
-
-fn floats(tensor: &Tensor) -> &[f32] {
-    match tensor {
-        Tensor::F32(values) => values,
-        Tensor::U8(_) => &[],
-    }
 }

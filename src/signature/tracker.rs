@@ -68,7 +68,7 @@ impl TrackerShape {
     }
 
     /// The frame's features, and those at strides 4 and 8 that masks are refined with.
-    fn encoded(&self) -> Vec<TensorSpec> {
+    pub(super) fn encoded(&self) -> Vec<TensorSpec> {
         let (c, side) = (self.channels, self.low_res_side());
         vec![
             floats("features", &[1, self.tokens(), c]),

@@ -5,7 +5,8 @@
 #![allow(clippy::unwrap_used)]
 use gstmgdsam2::backend::Tensor;
 use gstmgdsam2::engines::{self, BackendChoice, Opened, Request, Weights};
-use gstmgdsam2::signature::{Precision, image};
+use gstmgdsam2::session::{Exchange, Frame};
+use gstmgdsam2::signature::Precision;
 use std::path::Path;
 use std::time::Instant;
 use std::{env, fs};
@@ -25,17 +26,17 @@ fn measure(model: &str, precision: Precision, reference: Option<&[f32]>) -> Vec<
     let (cold, _) = open(model, precision, cache.path());
     let (warm, mut opened) = open(model, precision, cache.path());
     let side = opened.session.side();
-    let signature = image(side / 2);
     let picture = Tensor::U8((0..3 * side * side).map(|i| (i * i / 977 % 251) as u8).collect());
-    let mut logits = Tensor::zeros(&signature.outputs[0]);
+    let mut exchange = Exchange::new(side);
+    exchange.image = picture;
     let mut seconds = Vec::new();
     for _ in 0..RUNS {
         let start = Instant::now();
-        opened.session.step(&picture, &mut logits).unwrap();
+        opened.session.step(&Frame::default(), &mut exchange).unwrap();
         seconds.push(start.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
-    let Tensor::F32(logits) = logits else { unreachable!("logits are floats") };
+    let Tensor::F32(logits) = exchange.logits else { unreachable!("logits are floats") };
     let difference = reference.map_or(0.0, |reference| relative_l2(&logits, reference));
     println!(
         "{model} {:?}: build {cold:.2} s, open {warm:.3} s, run median {:.1} ms, best {:.1} ms, \
@@ -51,7 +52,7 @@ fn measure(model: &str, precision: Precision, reference: Option<&[f32]>) -> Vec<
 fn open(model: &str, precision: Precision, cache: &Path) -> (f64, Opened) {
     let request = Request {
         model: model.into(),
-        weights: Weights::Random(0),
+        weights: Weights::random(0),
         backend: BackendChoice::OpenVino,
         precision: Some(precision),
         threads: 0,

@@ -1,5 +1,7 @@
 //! An engine whose logits are its picture, and whose runs a test holds in hand.
 #![allow(dead_code, reason = "each test file uses what it needs")]
+pub mod tracker;
+
 use gst::glib;
 use gst::prelude::*;
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
@@ -116,15 +118,21 @@ pub fn init() {
 
 /// The element on a fake engine.
 pub fn element(control: &Arc<Control>) -> MgdSam2Matte {
+    let control = control.clone();
+    element_of(move || control.session())
+}
+
+/// The element on a session of the test's own.
+pub fn element_of(session: impl Fn() -> Session + Send + Sync + 'static) -> MgdSam2Matte {
     init();
     let element = gst::ElementFactory::make("mgdsam2matte").build().unwrap();
     let element = element.downcast::<MgdSam2Matte>().unwrap();
-    let control = control.clone();
     element.set_opener(move |request, _| {
         Ok(Opened {
-            session: control.session(),
+            session: session(),
             model: request.model.clone(),
             weights: "none".into(),
+            tracker: None,
             backend: "fake".into(),
             precision: Precision::F32,
             warnings: Vec::new(),

@@ -1,4 +1,4 @@
-//! The clips, frame by frame through the real tracker and its memory bank.
+//! The clips, frame by frame through the real session and its memory bank.
 use super::{Comparison, Fixture, spec};
 use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{BackendError, Engine, Tensor as HostTensor};
@@ -6,8 +6,8 @@ use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{Outputs, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
-    BankOptions, FrameIndex, Point, PointKind, Prompt, TrackedMask, Tracker, TrackerEngines,
-    TrackerOptions,
+    BankOptions, Coverage, Exchange, Frame, FrameIndex, Point, PointKind, Prompt, Session,
+    TrackedMask, Tracker, TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::{ElementType, Precision, Signature};
 use serde_json::json;
@@ -106,7 +106,8 @@ pub fn clip(f: &Fixture, c: &mut Comparison) -> Result<(), String> {
 fn clip_prompted(f: &Fixture, c: &mut Comparison, prompts: &[usize]) -> Result<(), String> {
     let config = config(f)?;
     let seen = Seen::default();
-    let mut tracker = tracker(f, &config, &seen)?;
+    let mut session = session(f, &config, &seen)?;
+    let mut exchange = Exchange::new(config.image_size);
     let mut order: Vec<usize> = (0..f.size("frames")).collect();
     if f.flag("reverse") {
         order.reverse();
@@ -119,17 +120,17 @@ fn clip_prompted(f: &Fixture, c: &mut Comparison, prompts: &[usize]) -> Result<(
     let size: usize = shape[1..].iter().product();
     // The second time, unused slots hold what the first has left there.
     for _ in 0..2 {
-        tracker.reset();
+        session.reset();
         for &frame in &order {
             seen.lock().unwrap().clear();
-            let image = HostTensor::F32(pixels[frame * size..][..size].to_vec());
-            let index = frame as FrameIndex;
+            exchange.image = HostTensor::F32(pixels[frame * size..][..size].to_vec());
             let prefix = format!("frame.{frame:02}");
-            let mask = match prompt(f, c, &prefix, config.image_size) {
-                Some(prompt) => tracker.prompt(index, &image, &prompt),
-                None => tracker.step(index, &image),
-            };
-            let mask = mask.map_err(|e| e.to_string())?;
+            let prompts = prompt(f, c, &prefix, config.image_size);
+            let index = frame as FrameIndex;
+            let frame = Frame { index, prompts: prompts.as_slice(), ..Frame::default() };
+            session.step(&frame, &mut exchange).map_err(|e| e.to_string())?;
+            let mask = session.tracker().unwrap().mask();
+            assert_eq!(HostTensor::F32(mask.logits.clone()), exchange.logits);
             compare(f, c, &config, &prefix, mask, &seen.lock().unwrap());
         }
     }
@@ -157,7 +158,7 @@ fn config(f: &Fixture) -> Result<Sam2Config, String> {
     serde_json::from_value(config).map_err(|e| e.to_string())
 }
 
-fn tracker(f: &Fixture, config: &Sam2Config, seen: &Seen) -> Result<Tracker, String> {
+fn session(f: &Fixture, config: &Sam2Config, seen: &Seen) -> Result<Session, String> {
     let extra = |name: &str| f.config["base_extra"][name].clone();
     let flag = |name: &str, default: bool| extra(name).as_bool().unwrap_or(default);
     let bank = BankOptions {
@@ -166,20 +167,22 @@ fn tracker(f: &Fixture, config: &Sam2Config, seen: &Seen) -> Result<Tracker, Str
         signed_distances: flag("use_signed_tpos_enc_to_obj_ptrs", true),
         reverse: f.flag("reverse"),
         clip_frames: Some(f.size("frames")),
+        ..BankOptions::default()
     };
     let binarize_prompted = flag("binarize_mask_from_pts_for_mem_enc", false);
     let options = TrackerOptions { bank, binarize_prompted, ..TrackerOptions::default() };
     let graphs = tracker_graphs(config, ElementType::F32);
     let mut engines = graphs.iter().map(|graph| Watched::build(f, config, graph, seen));
     let mut next = || engines.next().unwrap();
+    let encoder = next()?;
     let engines = TrackerEngines {
-        encoder: next()?,
         memory_attention: next()?,
         decoder: next()?,
         prompt_decoder: next()?,
         memory_encoder: next()?,
     };
-    Tracker::new(engines, config.shape(), options).map_err(|e| e.to_string())
+    let tracker = Tracker::new(engines, config.shape(), options).map_err(|e| e.to_string())?;
+    Session::with_tracker(None, encoder, tracker).map_err(|e| e.to_string())
 }
 
 /// The prompt of a frame, if it has one.
@@ -191,7 +194,7 @@ fn prompt(f: &Fixture, c: &mut Comparison, prefix: &str, side: usize) -> Option<
         Some(values.clone())
     };
     if let Some(mask) = given("mask_input") {
-        return Some(Prompt::Mask(mask));
+        return Some(Prompt::Mask(Coverage { width: side, height: side, values: mask }));
     }
     let (coordinates, labels) = (given("point_coords")?, given("point_labels")?);
     // The official code takes pixels and looks at their centres.

@@ -11,7 +11,7 @@ use std::path::Path;
 pub(super) struct OnnxRuntimeSession {
     version: String,
     provider: Native,
-    precision: Precision,
+    fastest: Precision,
     tolerance: f64,
 }
 
@@ -29,9 +29,8 @@ impl OnnxRuntimeSession {
                 (Native::TensorRt(request.cuda_device), recipe.tensorrt.precision)
             }
         };
-        let precision = request.precision.unwrap_or(fastest);
         let tolerance = recipe.tensorrt.tolerance;
-        Ok(Self { version: library::version()?, provider, precision, tolerance })
+        Ok(Self { version: library::version()?, provider, fastest, tolerance })
     }
 }
 
@@ -49,15 +48,16 @@ impl Compiler for OnnxRuntimeSession {
         format!("{} ({})", self.backend(), self.provider)
     }
 
-    fn precision(&self) -> Precision {
-        self.precision
+    fn precision(&self, asked: Option<Precision>, _: Precision, _: &mut Vec<String>) -> Precision {
+        asked.unwrap_or(self.fastest)
     }
 
     fn compile(
         &self,
         onnx: &[u8],
-        _: &Signature,
         file: &Path,
+        _: &Signature,
+        _: Precision,
         _: &mut dyn FnMut(f32),
     ) -> Result<(), BackendError> {
         fs::write(file, onnx).map_err(BackendError::Write)
@@ -68,6 +68,7 @@ impl Compiler for OnnxRuntimeSession {
         file: &File,
         _: Option<&Path>,
         signature: &Signature,
+        _: Precision,
     ) -> Result<Box<dyn Engine>, BackendError> {
         let onnx = read(file)?;
         Ok(Box::new(OnnxRuntime::open(&onnx, signature, self.provider)?))

@@ -3,30 +3,27 @@ use super::Compiler;
 use crate::backend::openvino::cpu::Cpu;
 use crate::backend::openvino::{OpenVino, Options};
 use crate::backend::{BackendError, Engine};
-use crate::engines::{Recipe, Request};
+use crate::engines::Request;
 use crate::signature::{Precision, Signature};
 use std::fs::File;
 use std::path::Path;
 
-/// OpenVINO, this machine's processor, and how it shall compute.
+/// OpenVINO and this machine's processor.
 pub(super) struct OpenVinoCpu {
     cpu: Cpu,
-    options: Options,
+    threads: usize,
     /// Why it is not TensorRT, where that was hoped for.
     note: Option<String>,
 }
 
 impl OpenVinoCpu {
     /// Opens OpenVINO if need be.
-    pub(super) fn new(
-        request: &Request,
-        recipe: &Recipe,
-        warnings: &mut Vec<String>,
-    ) -> Result<Self, BackendError> {
-        let cpu = Cpu::detect()?;
-        let precision = choose_precision(request.precision, recipe, &cpu, warnings);
-        let options = Options { precision, threads: request.threads };
-        Ok(Self { cpu, options, note: None })
+    pub(super) fn new(request: &Request) -> Result<Self, BackendError> {
+        Ok(Self { cpu: Cpu::detect()?, threads: request.threads, note: None })
+    }
+
+    fn options(&self, precision: Precision) -> Options {
+        Options { precision, threads: self.threads }
     }
 
     /// Adds to the description.
@@ -49,23 +46,37 @@ impl Compiler for OpenVinoCpu {
         format!("openvino {} (CPU{})", self.cpu.short_version(), note.unwrap_or_default())
     }
 
-    fn precision(&self) -> Precision {
-        self.options.precision
+    /// F32 where the CPU cannot do it, which is only worth a warning if it was asked for.
+    fn precision(
+        &self,
+        asked: Option<Precision>,
+        on_cpu: Precision,
+        warnings: &mut Vec<String>,
+    ) -> Precision {
+        let (cpu, wanted) = (&self.cpu, asked.unwrap_or(on_cpu));
+        if cpu.computes_in(wanted) {
+            return wanted;
+        }
+        if asked.is_some() {
+            warnings.push(format!("{} has no {wanted:?} instructions: computing in F32", cpu.name));
+        }
+        Precision::F32
     }
 
     /// OpenVINO lowers an f32 graph itself, and then fuses attention, which casts would prevent.
-    fn graph_precision(&self) -> Precision {
+    fn graph_precision(&self, _: Precision) -> Precision {
         Precision::F32
     }
 
     fn compile(
         &self,
         onnx: &[u8],
-        signature: &Signature,
         file: &Path,
+        signature: &Signature,
+        precision: Precision,
         _: &mut dyn FnMut(f32),
     ) -> Result<(), BackendError> {
-        OpenVino::build(onnx, signature, &self.options)?.export(file)
+        OpenVino::build(onnx, signature, &self.options(precision))?.export(file)
     }
 
     fn open(
@@ -73,25 +84,8 @@ impl Compiler for OpenVinoCpu {
         file: &File,
         _: Option<&Path>,
         signature: &Signature,
+        precision: Precision,
     ) -> Result<Box<dyn Engine>, BackendError> {
-        Ok(Box::new(OpenVino::import(file, signature, &self.options)?))
+        Ok(Box::new(OpenVino::import(file, signature, &self.options(precision))?))
     }
-}
-
-/// What is asked for, else the recipe's; f32 where the CPU cannot do it, which is only worth a
-/// warning if it was asked for.
-fn choose_precision(
-    asked: Option<Precision>,
-    recipe: &Recipe,
-    cpu: &Cpu,
-    warnings: &mut Vec<String>,
-) -> Precision {
-    let wanted = asked.unwrap_or(recipe.openvino.precision);
-    if cpu.computes_in(wanted) {
-        return wanted;
-    }
-    if asked.is_some() {
-        warnings.push(format!("{} has no {wanted:?} instructions: computing in F32", cpu.name));
-    }
-    Precision::F32
 }

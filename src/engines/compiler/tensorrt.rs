@@ -15,7 +15,7 @@ pub(super) struct TensorRtGpu {
     gpu: Option<Gpu>,
     device: u32,
     targets: Vec<Target>,
-    precision: Precision,
+    fastest: Precision,
     tolerance: f64,
     interrupted: fn() -> bool,
 }
@@ -37,7 +37,7 @@ impl TensorRtGpu {
             gpu,
             device: request.cuda_device,
             targets,
-            precision: request.precision.unwrap_or(recipe.tensorrt.precision),
+            fastest: recipe.tensorrt.precision,
             tolerance: recipe.tensorrt.tolerance,
             interrupted: request.interrupted,
         })
@@ -64,15 +64,16 @@ impl Compiler for TensorRtGpu {
         format!("{} ({on})", self.backend())
     }
 
-    fn precision(&self) -> Precision {
-        self.precision
+    fn precision(&self, asked: Option<Precision>, _: Precision, _: &mut Vec<String>) -> Precision {
+        asked.unwrap_or(self.fastest)
     }
 
     fn compile(
         &self,
         onnx: &[u8],
-        _: &Signature,
         file: &Path,
+        _: &Signature,
+        _: Precision,
         progress: &mut dyn FnMut(f32),
     ) -> Result<(), BackendError> {
         let (targets, interrupted) = (self.targets.as_slice(), self.interrupted);
@@ -85,6 +86,7 @@ impl Compiler for TensorRtGpu {
         file: &File,
         folder: Option<&Path>,
         signature: &Signature,
+        _: Precision,
     ) -> Result<Box<dyn Engine>, BackendError> {
         let plan = read(file)?;
         // Kernels are specialised for one GPU, and by one driver: TensorRT checks that.

@@ -1,0 +1,69 @@
+//! The graphs of MGD-SAM2's image path where a tracker guides it or shares its encoder.
+//!
+//! [`image`](super::image) is the path as published. Where the tracked mask is the dense prompt,
+//! it has two inputs more; where the tracker shares the encoder, it is cut in two behind it.
+use super::tracker::TrackerShape;
+use super::{ElementType, Signature, TensorSpec, image, spec};
+
+/// What the graphs' shapes depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetailShape {
+    /// `S`: the picture is `2S` square.
+    pub inp_size: usize,
+    /// Channels of Hiera's first stage.
+    pub embed_dim: usize,
+    /// `C`: channels from the neck on.
+    pub d_model: usize,
+    /// The tracked mask is the dense prompt.
+    pub is_prompted: bool,
+}
+
+/// [`image`](super::image), with `mask_logits` (1, 1, S / 4, S / 4), the tracked mask before the
+/// sigmoid, and `has_mask` (1), 1 where it counts and 0 where not, if it is prompted.
+pub fn whole(shape: &DetailShape) -> Signature {
+    let mut signature = image(shape.inp_size);
+    signature.inputs.extend(shape.prompt());
+    signature
+}
+
+/// The first half: `image` to what the second needs of the five views, and to what the tracker
+/// of `tracker` needs of the global one.
+pub fn encoder(shape: &DetailShape, tracker: &TrackerShape) -> Signature {
+    let mut outputs = shape.views().to_vec();
+    outputs.extend(tracker.encoded());
+    let inputs = image(shape.inp_size).inputs;
+    Signature { graph: "detail_encoder".into(), inputs, outputs }
+}
+
+/// The second half: `image` and what the first says of its views to `logits`; prompted as
+/// [`whole`] is.
+pub fn decoder(shape: &DetailShape) -> Signature {
+    let Signature { mut inputs, outputs, .. } = image(shape.inp_size);
+    inputs.extend(shape.views());
+    inputs.extend(shape.prompt());
+    Signature { graph: "detail_decoder".into(), inputs, outputs }
+}
+
+impl DetailShape {
+    /// Hiera's first two stages and the neck's features at stride 16, tokens of five views.
+    fn views(&self) -> [TensorSpec; 3] {
+        let tokens = |name: &str, stride: usize, channels: usize| {
+            let side = self.inp_size / stride;
+            spec(name, &[5, side, side, channels], ElementType::F32)
+        };
+        [
+            tokens("stage_0", 4, self.embed_dim),
+            tokens("stage_1", 8, 2 * self.embed_dim),
+            tokens("level_2", 16, self.d_model),
+        ]
+    }
+
+    fn prompt(&self) -> Vec<TensorSpec> {
+        if !self.is_prompted {
+            return Vec::new();
+        }
+        let side = self.inp_size / 4;
+        let mask = spec("mask_logits", &[1, 1, side, side], ElementType::F32);
+        vec![mask, spec("has_mask", &[1], ElementType::F32)]
+    }
+}
