@@ -12,6 +12,7 @@ use gstmgdsam2::engines::validation::relative_l2;
 use gstmgdsam2::engines::{self, BackendChoice, Recipe, Request, Weights};
 use gstmgdsam2::model::image_graph;
 use gstmgdsam2::onnx::Graph;
+use gstmgdsam2::session::{Exchange, Frame};
 use gstmgdsam2::signature::{Precision, image};
 use std::path::Path;
 
@@ -35,13 +36,14 @@ fn picture(side: usize) -> Tensor {
 fn logits(request: &Request) -> Tensor {
     let mut opened = engines::open(request, &mut |_| ()).unwrap();
     let side = opened.session.side();
-    let mut logits = Tensor::F32(vec![0.0; side * side]);
+    let mut exchange = Exchange::new(side);
+    exchange.image = picture(side);
     // The first run prepares, the second is captured, the third is replayed.
     for _ in 0..3 {
-        opened.session.step(&picture(side), &mut logits).unwrap();
+        opened.session.step(&Frame::default(), &mut exchange).unwrap();
     }
     println!("{}: {:?}", opened.backend, opened.warnings);
-    logits
+    exchange.logits
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn engines_are_validated_once_and_recorded() {
 #[test]
 #[ignore = "needs an NVIDIA GPU that TensorRT serves"]
 fn device_pointers_and_host_tensors_give_the_same() {
-    let (config, weights) = (Recipe::find("nano").unwrap().model, Checkpoint::random(1));
+    let (config, weights) = (Recipe::find("nano").unwrap().model.unwrap(), Checkpoint::random(1));
     let signature = image(config.inp_size);
     let graph = Graph::new("image", &weights, Precision::F16);
     let onnx = image_graph(graph, &config, &signature).unwrap().to_bytes().unwrap();

@@ -6,7 +6,7 @@ use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::Recipe;
 use gstmgdsam2::engines::validation::{Bench, Measured, settle};
-use gstmgdsam2::model::image_graph;
+use gstmgdsam2::model::{Config, image_graph};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::signature::{ElementType, Precision, Signature, TensorSpec, image};
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.toml");
 
 /// A model of random weights, by OpenVINO: the reference in f32, the candidate in bf16.
 struct StandIn {
-    recipe: Recipe,
+    model: Config,
     weights: Checkpoint,
     /// What was asked for, in order: how many blocks in f32, and whether blocks were given out.
     asked: Vec<(usize, bool)>,
@@ -23,8 +23,8 @@ struct StandIn {
 
 impl StandIn {
     fn new() -> Self {
-        let (recipe, weights) = (Recipe::find(TOY).unwrap(), Checkpoint::random(5));
-        Self { recipe, weights, asked: Vec::new() }
+        let (model, weights) = (toy().model.unwrap(), Checkpoint::random(5));
+        Self { model, weights, asked: Vec::new() }
     }
 
     fn run(&self, precision: Precision, with_blocks: bool) -> Result<Measured, BackendError> {
@@ -46,13 +46,13 @@ impl StandIn {
         f32_blocks: &BTreeSet<usize>,
         with_blocks: bool,
     ) -> (Vec<u8>, Signature, Vec<usize>) {
-        let mut signature = image(self.recipe.model.inp_size);
+        let mut signature = image(self.model.inp_size);
         let graph = Graph::new("image", &self.weights, precision);
         graph.compute_in_f32(f32_blocks);
         if with_blocks {
             graph.give_out_blocks();
         }
-        let onnx = image_graph(graph.clone(), &self.recipe.model, &signature).unwrap();
+        let onnx = image_graph(graph.clone(), &self.model, &signature).unwrap();
         let mut numbers = Vec::new();
         for (name, shape) in onnx.outputs().into_iter().skip(1) {
             numbers.push(graph.blocks().iter().position(|block| *block == name).unwrap());
@@ -81,6 +81,10 @@ impl Bench for StandIn {
     }
 }
 
+fn toy() -> Recipe {
+    Recipe::find(TOY).unwrap()
+}
+
 fn has_bf16() -> bool {
     let has = Cpu::detect().unwrap().computes_in(Precision::Bf16);
     if !has {
@@ -95,8 +99,7 @@ fn bf16_is_good_enough_for_the_recipes() {
         return;
     }
     let mut bench = StandIn::new();
-    let tolerance = bench.recipe.tensorrt.tolerance;
-    let verdict = settle(&mut bench, tolerance).unwrap();
+    let verdict = settle(&mut bench, toy().tensorrt.tolerance).unwrap();
     assert!(verdict.is_good && verdict.f32_blocks.is_empty(), "{verdict:?}");
     assert!(verdict.distance > 1e-5, "{verdict:?}: was it bf16 at all?");
     assert_eq!(bench.asked, [(0, false)]);

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use gstmgdsam2::backend::Tensor;
 use gstmgdsam2::engines::validation::relative_l2;
 use gstmgdsam2::engines::{BackendChoice, Opened, Provider, Request};
-use gstmgdsam2::session::Exchange;
+use gstmgdsam2::session::{Exchange, Frame};
 use gstmgdsam2::signature::Precision;
 
 const BACKENDS: [(&str, BackendChoice); 3] = [
@@ -63,6 +63,6 @@ fn logits(opened: &mut Opened) -> anyhow::Result<Tensor> {
         let is_inside = x * x + y * y < 0.1;
         pixel.copy_from_slice(if is_inside { &[210, 120, 60] } else { &[40, 90, 110] });
     }
-    opened.session.step(&exchange.image, &mut exchange.logits)?;
+    opened.session.step(&Frame::default(), &mut exchange)?;
     Ok(exchange.logits)
 }
