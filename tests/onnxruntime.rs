@@ -52,7 +52,7 @@ fn logits_are_those_of_openvino() {
 }
 
 #[test]
-fn sessions_come_out_of_the_cache() {
+fn sessions_are_compared_with_f32_once_and_then_come_out_of_the_cache() {
     if !has_onnxruntime() {
         return;
     }
@@ -70,6 +70,15 @@ fn sessions_come_out_of_the_cache() {
     opened.session.step(&Frame::default(), &mut exchange).unwrap();
     assert!(exchange.logits().iter().any(|logit| *logit != 0.0));
     assert!(engines::build(&request, &mut |_| ()).unwrap().graphs[0].reused);
+
+    let mut stages = Vec::new();
+    engines::open(&request, &mut |progress| stages.push(progress.stage)).unwrap();
+    assert!(!stages.contains(&"comparing with f32"), "{stages:?}");
+    for entry in engines::list_cache(request.cache).unwrap() {
+        let validations = entry.manifest.unwrap().validations;
+        let validation = validations.get(&opened.backend).unwrap();
+        assert!(validation.distance < 1e-4 && validation.f32_blocks.is_empty(), "{validation:?}");
+    }
 }
 
 /// A provider that is not in the library, or whose libraries or GPU are missing.
