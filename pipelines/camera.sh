@@ -17,6 +17,9 @@ while (($#)); do
     esac
 done
 [[ -z "$out" || "$out" == *.mkv ]] || { echo "camera: $out: expected .mkv" >&2; exit 1; }
+# GStreamer's own choice of a window crashes where none can be opened.
+[[ -n "$out" || -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]] ||
+    { echo "camera: no display to show a window on: give --out FILE.mkv" >&2; exit 1; }
 
 camera="${CAMERA:-/dev/video0}"
 if [[ -c "$camera" ]]; then

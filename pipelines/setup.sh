@@ -15,7 +15,7 @@ packages=(
     gcc libc6-dev pkg-config python3
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-    gstreamer1.0-plugins-bad gstreamer1.0-libav
+    gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-x
 )
 
 fail() {

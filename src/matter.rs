@@ -8,8 +8,10 @@ mod stage;
 pub use stage::{Cancel, Item};
 
 use crate::frame::composite::{Composite, Output};
+use crate::frame::foreground::Foreground;
 use crate::frame::preprocess::Squash;
 use crate::frame::refine::{Coefficients, Refine, RefineMode};
+use crate::frame::steady::Steady;
 use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::{
     Coverage, MemoryState, Point, PointKind, Prompt, Propagation, Session, SessionError,
@@ -45,6 +47,10 @@ pub struct Options {
     pub propagation: Propagation,
     /// From logits to alpha.
     pub refine: RefineMode,
+    /// Hold the matte still where the picture stands still.
+    pub steady: bool,
+    /// Which colours go with alpha.
+    pub foreground: Foreground,
     /// What is written.
     pub output: Output,
 }
@@ -202,14 +208,22 @@ fn refine<J, P>(
     spent: Sender<Exchange>,
 ) -> impl FnMut(InferredFrame<J>) -> Done<RefinedFrame<J>, J, P> {
     let mut refine = Refine::new(side);
+    let mut steady = Steady::new(side);
     move |InferredFrame(job, options, mut times, exchange, memory)| {
-        let Some(exchange) = exchange else {
+        let Some(mut exchange) = exchange else {
             return Ok(Item::Frame(RefinedFrame(job, options, times, None, memory)));
         };
         let mut fitted = spare.try_recv().unwrap_or_else(|_| Coefficients::new());
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("refine").entered();
-            refine.fit(exchange.image(), exchange.logits(), options.refine, &mut fitted)
+            let (image, logits) = exchange.image_and_logits();
+            if options.is_first || !options.steady {
+                steady.reset();
+            }
+            if options.steady {
+                steady.run(image, logits)?;
+            }
+            refine.fit(image, logits, options.refine, &mut fitted)
         });
         done?;
         times.refine = Some(took);
@@ -233,7 +247,7 @@ fn composite<J: Job, P>(
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("composite").entered();
             let (source, mut target) = job.views();
-            composite.run(&source, &current, options.output, &mut target)
+            composite.run(&source, &current, options.foreground, options.output, &mut target)
         });
         done?;
         times.composite = took;

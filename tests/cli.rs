@@ -122,7 +122,8 @@ fn pictures_keep_their_names_and_become_rgba_of_their_size() {
     let out = folder.path().join("out");
     assert_eq!(names(&out), ["00000.png", "second one.png"]);
     assert_eq!(png_header(&out.join("00000.png")), (64, 48, png::ColorType::Rgba));
-    succeeds(&["-q", "matte", "clip/im", "-o", "alpha/", "--alpha-only"], folder.path());
+    let looks = ["--alpha-only", "--steady", "--foreground", "estimated"];
+    succeeds(&[&["-q", "matte", "clip/im", "-o", "alpha/"], &looks[..]].concat(), folder.path());
     let grey = png_header(&folder.path().join("alpha/00000.png"));
     assert_eq!(grey, (64, 48, png::ColorType::Grayscale));
     succeeds(&["-q", "matte", "clip/im/00000.png", "-o", "one.png"], folder.path());

@@ -23,7 +23,7 @@ const INPUTS: [&str; 13] = [
     "BGRx",
     "GRAY8",
 ];
-const OUTPUTS: [&str; 7] = ["RGBA", "BGRA", "ARGB", "ABGR", "A420", "AYUV", "GRAY8"];
+const OUTPUTS: [&str; 8] = ["RGBA", "BGRA", "ARGB", "ABGR", "A420", "AYUV", "GRAY8", "GRAY16_LE"];
 
 fn caps(format: &str, width: u32, height: u32) -> gst::Caps {
     format!("video/x-raw,format={format},width={width},height={height},framerate=25/1")

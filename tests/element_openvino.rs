@@ -4,6 +4,7 @@ use gst::prelude::*;
 use gstmgdsam2::backend::BackendError;
 use gstmgdsam2::engines::{self, BackendChoice, EngineError, Precision, Request, Weights};
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::preprocess::Squash;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 use gstmgdsam2::frame::{
@@ -45,12 +46,14 @@ fn matte_by_hand(session: &mut Session, source: &FrameView) -> Vec<u8> {
     session.step(&Frame::default(), &mut exchange).unwrap();
     let mut coefficients = Coefficients::new();
     let mode = RefineMode::GuidedFilter;
-    Refine::new(side).fit(exchange.image(), exchange.logits(), mode, &mut coefficients).unwrap();
+    let (image, logits) = exchange.image_and_logits();
+    Refine::new(side).fit(image, logits, mode, &mut coefficients).unwrap();
     let mut alpha = vec![0; WIDTH * HEIGHT];
     let planes = vec![PlaneMut { bytes: &mut alpha, stride: WIDTH }];
     let (format, colorimetry) = (PixelFormat::Gray8, source.colorimetry);
     let mut target = FrameViewMut { format, width: WIDTH, height: HEIGHT, colorimetry, planes };
-    Composite::new().run(source, &coefficients, Output::Straight, &mut target).unwrap();
+    let original = Foreground::Original;
+    Composite::new().run(source, &coefficients, original, Output::Straight, &mut target).unwrap();
     alpha
 }
 

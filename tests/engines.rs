@@ -149,11 +149,12 @@ fn an_engine_is_built_once_and_runs_the_same_from_the_cache() {
 }
 
 #[test]
-fn weights_and_precision_have_entries_of_their_own() {
+fn weights_blocks_and_precision_have_entries_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let request = toy(folder.path());
     let others = [
         Request { weights: Weights::random(8), ..request.clone() },
+        Request { model: format!("{TOY}~mcem"), ..request.clone() },
         Request { precision: Some(Precision::Bf16), ..request.clone() },
     ];
     build(&request);

@@ -5,10 +5,10 @@ import re
 import subprocess
 import sys
 
-# Permissive, or (MPL) copyleft for its own files only.
+# Permissive, or (MPL) copyleft for its own files only. CDLA-Permissive is the list of root certificates, which is data.
 ALLOWED = {
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0",
-    "CC0-1.0", "ISC", "MIT", "MIT-0", "MPL-2.0", "Unicode-3.0", "Unlicense", "Zlib",
+    "CC0-1.0", "CDLA-Permissive-2.0", "ISC", "MIT", "MIT-0", "MPL-2.0", "Unicode-3.0", "Unlicense", "Zlib",
 }  # fmt: skip
 
 

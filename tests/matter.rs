@@ -1,17 +1,23 @@
 //! The stages of a frame: order, lateness, intervals, errors and ends, without GStreamer.
 #![allow(clippy::unwrap_used)]
 mod fake;
+mod world;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use fake::{Control, PATIENCE, alpha, wait_until};
 use gstmgdsam2::frame::composite::Output;
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::RefineMode;
 use gstmgdsam2::frame::{
     Colorimetry, FrameView, FrameViewMut, Matrix, PixelFormat, Plane, PlaneMut,
 };
-use gstmgdsam2::matter::{Incoming, Item, Job, Matte, Matter, Options, Propagation};
+use gstmgdsam2::matter::{
+    Incoming, Item, Job, Matte, Matter, Options, Point, PointKind, Prompt, Propagation, Session,
+};
+use gstmgdsam2::synth::Kind;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use world::World;
 
 const WIDTH: usize = 5;
 const HEIGHT: usize = 3;
@@ -57,17 +63,45 @@ struct Running {
 }
 
 fn start(control: &Arc<Control>) -> Running {
+    start_on(control.session())
+}
+
+fn start_on(session: Session) -> Running {
     let (input, incoming) = unbounded();
     let (hang_up, cancel) = bounded(0);
-    let matter = Matter::start(control.session(), incoming, &cancel).unwrap();
+    let matter = Matter::start(session, incoming, &cancel).unwrap();
     Running { matter, input, hang_up }
+}
+
+/// On a session that follows what it is shown: all that it sees.
+fn start_tracking() -> Running {
+    let world = World::new(Kind::LightingJump, false);
+    world.view.lock().unwrap().alpha = vec![1.0; world::SIDE * world::SIDE];
+    start_on(world.session)
+}
+
+/// The frame with a click on its middle.
+fn clicked(frame: Input) -> Input {
+    let Item::Frame(mut incoming) = frame else { unreachable!() };
+    let point = Point { x: 0.5, y: 0.5, kind: PointKind::Foreground };
+    incoming.prompts = vec![Prompt::Points(vec![point])];
+    Item::Frame(incoming)
+}
+
+/// The frame, which comes too late.
+fn late(frame: Input) -> Input {
+    let Item::Frame(mut incoming) = frame else { unreachable!() };
+    incoming.job.is_late = true;
+    Item::Frame(incoming)
 }
 
 fn frame(index: usize, value: u8, interval: u32) -> Input {
     let (source, target) = (vec![value; WIDTH * HEIGHT], vec![0; WIDTH * HEIGHT]);
     let (refine, output) = (RefineMode::Off, Output::Straight);
     let (time, propagation) = (None, Propagation::default());
-    let options = Options { interval, is_first: false, time, propagation, refine, output };
+    let (is_first, steady, foreground) = (false, false, Foreground::Original);
+    let options =
+        Options { interval, is_first, time, propagation, refine, steady, foreground, output };
     let job = Grey { index, source, target, is_late: false };
     Item::Frame(Incoming { job, options, prompts: Vec::new() })
 }
@@ -133,9 +167,8 @@ fn late_frames_are_dropped_before_inference() {
     let control = Control::new();
     let running = start(&control);
     for index in 0..4 {
-        let Item::Frame(mut incoming) = frame(index, 10, 1) else { unreachable!() };
-        incoming.job.is_late = index % 2 == 1;
-        running.input.send(Item::Frame(incoming)).unwrap();
+        let frame = frame(index, 10, 1);
+        running.input.send(if index % 2 == 1 { late(frame) } else { frame }).unwrap();
     }
     for index in 0..4 {
         match next(&running.matter.mattes) {
@@ -145,6 +178,69 @@ fn late_frames_are_dropped_before_inference() {
         }
     }
     assert_eq!(control.runs.load(SeqCst), 2);
+}
+
+#[test]
+fn a_prompt_takes_effect_on_exactly_its_frame_whatever_the_interval() {
+    let running = start_tracking();
+    for index in 0..9 {
+        let frame = frame(index, 10, 3);
+        running.input.send(if index == 4 { clicked(frame) } else { frame }).unwrap();
+    }
+    for index in 0..9 {
+        let Matte { memory, times, .. } = matte(&running.matter.mattes);
+        // Three frames after each inference comes the next; the prompt is one of its own.
+        assert_eq!(times.infer.is_some(), [0, 3, 4, 7].contains(&index), "frame {index}");
+        assert_eq!(memory.is_some(), times.infer.is_some(), "frame {index}");
+        let prompted = memory.map(|memory| memory.prompted);
+        assert!(prompted.is_none_or(|n| n == usize::from(index >= 4)), "frame {index}: {memory:?}");
+    }
+}
+
+#[test]
+fn a_prompted_frame_is_never_too_late() {
+    let running = start_tracking();
+    running.input.send(late(clicked(frame(0, 10, 1)))).unwrap();
+    assert_eq!(matte(&running.matter.mattes).memory.map(|memory| memory.prompted), Some(1));
+}
+
+#[test]
+fn a_clip_that_starts_with_a_late_frame_forgets_the_one_before() {
+    let running = start_tracking();
+    running.input.send(clicked(frame(0, 10, 1))).unwrap();
+    assert!(matte(&running.matter.mattes).memory.unwrap().is_present);
+    let Item::Frame(mut first) = late(frame(1, 10, 1)) else { unreachable!() };
+    first.options.is_first = true;
+    running.input.send(Item::Frame(first)).unwrap();
+    running.input.send(frame(2, 10, 1)).unwrap();
+    assert!(matches!(next(&running.matter.mattes), Item::Late(_)));
+    assert!(matte(&running.matter.mattes).memory.unwrap().needs_prompt);
+}
+
+#[test]
+fn a_reset_between_frames_forgets_what_came_before_it_and_nothing_after() {
+    let running = start_tracking();
+    for index in 0..6 {
+        let Item::Frame(mut incoming) = frame(index, 10, 1) else { unreachable!() };
+        incoming.options.is_first = index == 3;
+        let incoming = Item::Frame(incoming);
+        running.input.send(if index % 3 == 1 { clicked(incoming) } else { incoming }).unwrap();
+    }
+    for index in 0..6 {
+        let memory = matte(&running.matter.mattes).memory.unwrap();
+        assert_eq!(memory.needs_prompt, index % 3 == 0, "frame {index}: {memory:?}");
+    }
+}
+
+#[test]
+fn a_session_that_comes_back_has_forgotten_its_clip() {
+    let Running { matter, input, hang_up } = start_tracking();
+    input.send(clicked(frame(0, 10, 1))).unwrap();
+    assert!(matte(&matter.mattes).memory.unwrap().is_present);
+    drop(hang_up);
+    let running = start_on(matter.stop().unwrap());
+    running.input.send(frame(0, 10, 1)).unwrap();
+    assert!(matte(&running.matter.mattes).memory.unwrap().needs_prompt);
 }
 
 #[test]

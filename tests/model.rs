@@ -4,7 +4,7 @@ use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::Recipe;
-use gstmgdsam2::model::{Config, image_graph};
+use gstmgdsam2::model::{Ablation, Config, image_graph};
 use gstmgdsam2::onnx::{Graph, GraphError, OnnxModel};
 use gstmgdsam2::signature::{ElementType, Precision, Signature, TensorSpec, image};
 use std::path::{Path, PathBuf};
@@ -118,6 +118,69 @@ fn run(onnx: &[u8], signature: &Signature, precision: Precision) -> Vec<f32> {
     engine.run(&[&Tensor::U8(pixels)], &mut outputs).unwrap();
     let [Tensor::F32(values)] = outputs else { panic!("logits are floats") };
     values
+}
+
+fn without(blocks: &[Ablation]) -> Config {
+    Config { ablate: blocks.to_vec(), ..toy() }
+}
+
+#[test]
+fn a_block_that_is_left_out_leaves_no_weight_behind() {
+    let weights = Checkpoint::random(0);
+    let prefixes = [
+        (Ablation::Mpadapter, "trunk.mpadapter."),
+        (Ablation::Mcem, "new_multifieldcrossatt."),
+        (Ablation::Hmim, "new_fusion1."),
+        (Ablation::Hmim, "new_fusion2."),
+        (Ablation::Drm, "detail_enhance."),
+    ];
+    let text = |config: &Config| {
+        let onnx = build(config, &weights, Precision::F32).unwrap().to_bytes().unwrap();
+        String::from_utf8_lossy(&onnx).into_owned()
+    };
+    let whole = text(&toy());
+    for (block, prefix) in prefixes {
+        assert!(whole.contains(prefix), "{prefix}");
+        assert!(!text(&without(&[block])).contains(prefix), "{block:?}");
+    }
+    assert!(!text(&without(&Ablation::ALL)).contains("trunk.mpadapter."));
+}
+
+#[test]
+fn nano_weights_fit_nano_without_any_block() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/nano/weights.safetensors");
+    let weights = Checkpoint::open(&path).unwrap();
+    for block in Ablation::ALL {
+        let recipe = Recipe::find(&format!("nano~{}", block.name())).unwrap();
+        assert_eq!(recipe.label(), format!("nano~{}", block.name()));
+        let built = build(&recipe.model.unwrap(), &weights, Precision::F32);
+        assert!(built.is_ok(), "{block:?}: {}", built.err().unwrap());
+    }
+}
+
+#[test]
+fn each_block_counts_for_the_logits() {
+    let weights = Checkpoint::random(0);
+    let signature = image(toy().inp_size);
+    let logits = |config: &Config| {
+        let onnx = build(config, &weights, Precision::F32).unwrap().to_bytes().unwrap();
+        run(&onnx, &signature, Precision::F32)
+    };
+    let whole = logits(&toy());
+    for block in Ablation::ALL {
+        let changed = relative_l2(&logits(&without(&[block])), &whole);
+        assert!(changed > 1e-4 && changed.is_finite(), "{block:?}: {changed:.1e}");
+    }
+}
+
+#[test]
+fn blocks_are_left_out_by_name_in_any_order_and_only_of_models_that_have_them() {
+    let recipe = Recipe::find(&format!("{TOY}~drm~mcem~drm")).unwrap();
+    assert_eq!(recipe.label(), "tiny~mcem~drm");
+    let message = Recipe::find("nano~mcme").unwrap_err().to_string();
+    assert!(message.contains("`nano~mcme`"), "{message}");
+    let message = Recipe::find("sam2.1-tiny~mcem").unwrap_err().to_string();
+    assert!(message.contains("`mcem`") && message.contains("sam2.1-tiny"), "{message}");
 }
 
 fn relative_l2(got: &[f32], want: &[f32]) -> f64 {

@@ -154,6 +154,15 @@ fn camera_writes_a_live_clip_with_alpha() {
 }
 
 #[test]
+fn camera_without_a_display_asks_for_a_file() {
+    let mut command = Command::new(root().join("pipelines/camera.sh"));
+    let output = command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no display") && said.contains("--out"), "{said}");
+}
+
+#[test]
 fn wrong_arguments_are_refused_before_any_work() {
     let folder = TempDir::new().unwrap();
     for (script, arguments) in [

@@ -39,17 +39,6 @@ fn put_something_else(world: &World) {
     world.view.lock().unwrap().others = (0..SIDE * SIDE).map(corner).collect();
 }
 
-/// A point on what is shown of the subject.
-fn on_the_subject(world: &World) -> [Prompt; 1] {
-    let alpha = world.view.lock().unwrap().alpha.clone();
-    let mut covered = (0..alpha.len()).filter(|&i| alpha[i] == 1.0).collect::<Vec<_>>();
-    let middle = covered.len() / 2;
-    let i = *covered.select_nth_unstable(middle).1;
-    let centre = |v: usize| (v as f32 + 0.5) / SIDE as f32;
-    let (x, y) = (centre(i % SIDE), centre(i / SIDE));
-    [Prompt::Points(vec![Point { x, y, kind: PointKind::Foreground }])]
-}
-
 #[test]
 fn the_first_matte_starts_the_tracker_and_an_occluded_object_comes_back() {
     let mut world = World::new(Kind::Occlusion, true);
@@ -61,7 +50,7 @@ fn the_first_matte_starts_the_tracker_and_an_occluded_object_comes_back() {
 fn an_object_that_leaves_is_not_replaced_and_is_found_again() {
     let mut world = World::new(Kind::LeaveAndReturn, true);
     world.show(0);
-    let prompts = on_the_subject(&world);
+    let prompts = world.on_the_subject();
     put_something_else(&world);
     let absent = assert_follows_the_subject(&mut world, Frame { prompts: &prompts, ..at(0) });
     assert!(absent > 3, "only {absent} frames without the subject");
@@ -132,7 +121,7 @@ fn of_two_alike_objects_only_the_prompted_one_is_matted() {
         let twin: Vec<f32> = alpha.chunks(SIDE).flat_map(|r| r.iter().rev().copied()).collect();
         let apart = alpha.iter().zip(&twin).map(|(a, b)| a * b).sum::<f32>() == 0.0;
         world.view.lock().unwrap().others = twin;
-        let prompts = on_the_subject(&world);
+        let prompts = world.on_the_subject();
         let prompts = if index == 0 { &prompts[..] } else { &[] };
         let state = world.step(Frame { prompts, ..at(index) }).unwrap();
         assert!(state.is_present && state.scene_cuts == 0, "frame {index}: {state:?}");
@@ -157,7 +146,7 @@ fn a_prompt_holds_from_its_frame_on_and_replaces_what_was_detected() {
     for index in 0..10 {
         world.show(index);
         put_something_else(&world);
-        let prompts = on_the_subject(&world);
+        let prompts = world.on_the_subject();
         let prompts = if index == 5 { &prompts[..] } else { &[] };
         let state = world.step(Frame { prompts, ..at(index) }).unwrap();
         let view = world.view.lock().unwrap();
@@ -175,7 +164,7 @@ fn without_a_detail_path_alpha_is_zero_until_prompted_and_the_mask_after() {
     let mut world = World::new(Kind::Cut, false);
     for index in 0..TRIAL_FRAMES {
         world.show(index);
-        let prompts = on_the_subject(&world);
+        let prompts = world.on_the_subject();
         let prompts = if index == 5 { &prompts[..] } else { &[] };
         let state = world.step(Frame { prompts, ..at(index) }).unwrap();
         assert_eq!(state.needs_prompt, index < 5, "frame {index}: {state:?}");
@@ -192,7 +181,7 @@ fn the_first_frame_of_a_clip_forgets_the_one_before() {
     let mut world = World::new(Kind::LightingJump, false);
     for index in 0..3 {
         world.show(index);
-        let prompts = on_the_subject(&world);
+        let prompts = world.on_the_subject();
         let prompts = if index == 0 { &prompts[..] } else { &[] };
         let frame = Frame { is_first: index == 2, prompts, ..at(index) };
         assert_eq!(world.step(frame).unwrap().needs_prompt, index == 2);
@@ -234,7 +223,7 @@ fn numbers_that_are_none_are_zero_alpha_and_are_not_remembered() {
         world.show(index);
         let is_odd = (3..6).contains(&index);
         world.view.lock().unwrap().score = is_odd.then_some(f32::NAN);
-        let prompts = on_the_subject(&world);
+        let prompts = world.on_the_subject();
         let prompts = if index == 4 { &prompts[..] } else { &[] };
         let state = world.step(Frame { prompts, ..at(index) }).unwrap();
         assert_eq!(state.is_present, !is_odd, "frame {index}: {state:?}");
@@ -261,30 +250,6 @@ fn nothing_in_view_is_not_followed() {
     assert_eq!((state.prompted, state.needs_prompt), (0, false));
     world.show(1);
     assert_eq!(world.step(at(1)).unwrap().prompted, 1);
-}
-
-#[test]
-fn hours_of_video_need_what_seconds_need() {
-    let mut world = World::new(Kind::LightingJump, true);
-    world.show(0);
-    let mut after_a_while = 0;
-    for index in 0..2000 {
-        let prompts = on_the_subject(&world);
-        let prompts = if index % 50 == 0 { &prompts[..] } else { &[] };
-        let state = world.step(Frame { prompts, ..at(index) }).unwrap();
-        assert!(state.prompted <= 4 && state.remembered <= 5, "frame {index}: {state:?}");
-        if index == 200 {
-            after_a_while = resident();
-        }
-    }
-    let grown = resident().saturating_sub(after_a_while);
-    assert!(grown < 4 << 20, "{grown} bytes more after 2000 frames than after 200");
-}
-
-/// Resident memory of this process in bytes.
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    4096 * pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::session::{
-    BankOptions, Coverage, Features, FrameIndex, MaskSelection, Point, PointKind, Prompt,
-    SessionError, Tracker, TrackerEngines, TrackerOptions,
+    BankOptions, Coverage, Features, FrameIndex, MaskSelection, MemorySelection, Point, PointKind,
+    Prompt, SessionError, Tracker, TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::Signature;
 use gstmgdsam2::signature::tracker::{
@@ -32,6 +32,8 @@ struct Script {
     /// Each mask is flat.
     masks: [f32; 4],
     ious: [f32; 4],
+    /// The third mask covers only half of the picture, the second the other half.
+    rival: bool,
     seen: BTreeMap<String, Vec<f32>>,
 }
 
@@ -61,6 +63,10 @@ impl Engine for Fake {
                 "mask_logits" => {
                     let masks = values.chunks_exact_mut(LOW_RES).zip(script.masks);
                     masks.for_each(|(mask, value)| mask.fill(value));
+                    if script.rival {
+                        values[LOW_RES..][..LOW_RES / 2].fill(-1.0);
+                        values[2 * LOW_RES..][LOW_RES / 2..LOW_RES].fill(-1.0);
+                    }
                 }
                 "ious" => values.copy_from_slice(&script.ious),
                 "object_score_logits" => values[0] = script.score,
@@ -105,7 +111,7 @@ fn engines(script: &Arc<Mutex<Script>>, shape: &TrackerShape) -> TrackerEngines 
 impl Studio {
     fn new(options: TrackerOptions) -> Self {
         let (masks, ious) = ([1.0, 2.0, 3.0, 4.0], [0.1, 0.2, 0.9, 0.3]);
-        let script = Script { score: 5.0, masks, ious, seen: BTreeMap::new() };
+        let script = Script { score: 5.0, masks, ious, rival: false, seen: BTreeMap::new() };
         let script = Arc::new(Mutex::new(script));
         let tracker = Tracker::new(engines(&script, &SHAPE), SHAPE, options).unwrap();
         Self { tracker, script }
@@ -243,6 +249,42 @@ fn pointers_of_frames_to_come_count_on_request_signed_or_not() {
     bank.signed_distances = false;
     let pointers = &[(3, 9), (2, 14), (1, 11), (2, 10), (4, 8)];
     assert_looks_at(bank, &prompts, 12, (frames, pointers));
+}
+
+#[test]
+fn a_gated_bank_remembers_only_where_the_object_was_found_well() {
+    let bank = BankOptions { selection: MemorySelection::Gated, ..BankOptions::default() };
+    let mut studio = Studio::with_bank(bank);
+    studio.prompt(0);
+    for frame in 1..30 {
+        let mut script = studio.script.lock().unwrap();
+        // Absent, then doubtful.
+        script.score = if (10..15).contains(&frame) { -1.0 } else { 5.0 };
+        script.ious[2] = if (15..29).contains(&frame) { 0.4 } else { 0.9 };
+        drop(script);
+        studio.step(frame);
+    }
+    let pointers = vec![(29, 0), (20, 9), (21, 8), (22, 7), (23, 6)];
+    assert_eq!(studio.looked_at(), (vec![(3, 0), (2, 7), (1, 8), (0, 9)], pointers));
+    (30..500).for_each(|frame| studio.step(frame));
+    assert!(studio.tracker.bank().tracked_frames().count() <= 6);
+    assert_eq!(studio.looked_at().0, [(3, 0), (2, 496), (1, 497), (0, 498)]);
+}
+
+#[test]
+fn a_gated_bank_keeps_the_frame_that_told_the_object_from_a_rival() {
+    let bank = BankOptions { selection: MemorySelection::Gated, ..BankOptions::default() };
+    let mut studio = Studio::with_bank(bank);
+    studio.prompt(0);
+    for frame in 1..20 {
+        studio.script.lock().unwrap().rival = frame == 4;
+        studio.step(frame);
+    }
+    assert_eq!(studio.looked_at().0, [(3, 0), (3, 4), (2, 16), (1, 17), (0, 18)]);
+    // A second prompt takes its place.
+    studio.prompt(20);
+    studio.step(21);
+    assert_eq!(studio.looked_at().0, [(3, 0), (3, 20), (2, 17), (1, 18), (0, 19)]);
 }
 
 #[test]

@@ -42,16 +42,18 @@ pub struct OpenVino {
 }
 
 impl OpenVino {
-    /// Compiles `onnx`, a ModelProto with its weights inside.
+    /// Compiles `onnx`, a ModelProto with its weights inside, which is let go before that.
     ///
     /// An error if OpenVINO is not found or refuses, or if the graph is not of `signature`.
     pub fn build(
-        onnx: &[u8],
+        onnx: impl AsRef<[u8]>,
         signature: &Signature,
         options: &Options,
     ) -> Result<Self, BackendError> {
         let (core, precision) = prepare(options)?;
-        let model = core.compile(&core.read_onnx(onnx)?)?;
+        let graph = core.read_onnx(onnx.as_ref())?;
+        drop(onnx);
+        let model = core.compile(&graph)?;
         Self::new(model, None, signature, precision)
     }
 

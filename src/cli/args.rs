@@ -1,6 +1,11 @@
 //! What was typed. Nothing here is checked against the world: that is `job`'s part.
+use super::batch::BatchArgs;
+use super::report::args::ReportArgs;
+use super::score::args::ScoreArgs;
+use super::study::args::StudyArgs;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,9 +18,12 @@ Examples:
   mgdsam2 matte frames/ -o alpha/ --alpha-only DAVIS layout: grey PNGs
   mgdsam2 matte clip.mp4 -o green.mp4 --background 00ff00
   mgdsam2 matte clip.mp4 -o dog.mov --model sam2.1-small --point 0.4,0.6
+  mgdsam2 batch --dataset davis-s --root DAVIS-S --out results
+  mgdsam2 fetch sam2.1-tiny                    published weights, into the user's data folder
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth --backend tensorrt --sm 86,89,120
   mgdsam2 bench --model nano
+  mgdsam2 score --pred alpha/ --gt clip/gt --protocol davis
 
 Exit codes: 0 all was done, 1 nothing was, 2 some was and the rest is named.";
 
@@ -39,9 +47,13 @@ pub struct Args {
 pub enum Command {
     /// Matte a clip, a picture or a folder of frames
     Matte(MatteArgs),
+    /// Matte a data set, on one machine or in shards on many
+    Batch(BatchArgs),
     /// Build, list and describe engines
     #[command(subcommand)]
     Engine(EngineCommand),
+    /// Download a model's published weights
+    Fetch(FetchArgs),
     /// Draw a procedural clip with exact alpha
     Synth(SynthArgs),
     /// Time the engine, and everything that is not the engine
@@ -50,6 +62,12 @@ pub enum Command {
     Sheet(SheetArgs),
     /// Run a gst-launch-1.0 line with a progress bar and keep the element's statistics
     Watch(WatchArgs),
+    /// Score mattes or masks against their ground truth
+    Score(ScoreArgs),
+    /// Make one page of scores, curves, worst frames and times
+    Report(ReportArgs),
+    /// Draw curves of quality and speed over spoiled or growing pictures
+    Study(StudyArgs),
     /// Print completions for a shell
     Completions {
         /// The shell to print for
@@ -91,6 +109,12 @@ pub struct MatteArgs {
     /// Composite over a colour (rrggbb) instead of keeping alpha
     #[arg(long, value_name = "RRGGBB", value_parser = parse_colour)]
     pub background: Option<u32>,
+    /// Hold the matte still where the picture stands still
+    #[arg(long)]
+    pub steady: bool,
+    /// Which colours go with alpha at soft edges
+    #[arg(long, value_enum, default_value_t)]
+    pub foreground: Foreground,
     /// Write the matte itself, grey, instead of the cut-out
     #[arg(long, conflicts_with = "background")]
     pub alpha_only: bool,
@@ -138,13 +162,24 @@ pub struct ObjectArgs {
 }
 
 /// What frames take over from those before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Propagation {
     /// The object is remembered and followed, where the model has a tracker
     #[default]
     Memory,
     /// Every frame by itself
     Off,
+}
+
+/// Which colours go with alpha at soft edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Foreground {
+    /// The frame's own, with some background in them
+    #[default]
+    Original,
+    /// An estimate of the foreground's alone
+    Estimated,
 }
 
 /// Which model, with which weights, run by what.
@@ -164,6 +199,9 @@ pub struct WeightArgs {
     /// Weights: an MGD-SAM2 checkpoint (.pth, .pt or .safetensors) [default: the recipe's own]
     #[arg(long, visible_alias = "weights", value_name = "CKPT")]
     pub mgd: Option<PathBuf>,
+    /// Leave blocks out, without retraining: shows how far the weights rely on them
+    #[arg(long, value_name = "BLOCK", value_enum, value_delimiter = ',')]
+    pub ablate: Vec<Ablate>,
     /// The tracker's weights: a SAM2.1 checkpoint [default: the recipe's own]
     #[arg(long, value_name = "CKPT")]
     pub sam2: Option<PathBuf>,
@@ -185,7 +223,8 @@ pub struct WeightArgs {
 }
 
 /// What runs engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// The best that is here
     #[default]
@@ -202,8 +241,25 @@ pub enum Backend {
     OnnxruntimeCpu,
 }
 
+/// A block of the model that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ablate {
+    /// Views exchange nothing in the encoder
+    Mpadapter,
+    /// Views exchange nothing in the mask decoder's coarsest features
+    Mcem,
+    /// ... nor in its finer ones
+    Hmim,
+    /// The mask decoder's own mask, enlarged
+    Drm,
+    /// All five views are cut from the half-size picture
+    MultiView,
+}
+
 /// What an engine computes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// IEEE single
     F32,
@@ -246,6 +302,35 @@ pub enum EngineCommand {
     },
 }
 
+const FETCH_EXAMPLES: &str = "\
+Examples:
+  mgdsam2 fetch sam2.1-tiny      then: mgdsam2 matte clip.mp4 -o matte.mov --model sam2.1-tiny
+  mgdsam2 fetch mgd-sam2         says where its authors publish theirs
+
+A download that breaks goes on where it stopped, now or when the same line is run again.
+Nothing is used that does not have the length and the SHA-256 that the recipe states.";
+
+/// `mgdsam2 fetch`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = FETCH_EXAMPLES)]
+pub struct FetchArgs {
+    /// A recipe's name (see `mgdsam2 engine list`) or a recipe file; or mgd-sam2
+    #[arg(value_name = "RECIPE")]
+    pub recipe: String,
+    /// Another address of the same file
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// What the file's SHA-256 must be, where it is not the recipe's
+    #[arg(long, value_name = "HEX", value_parser = parse_sha256)]
+    pub sha256: Option<String>,
+    /// Seconds without a byte after which a connection counts as broken
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub patience: u64,
+    /// Connections in a row that may bring nothing new
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub tries: u32,
+}
+
 /// `mgdsam2 synth`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -278,6 +363,9 @@ pub struct BenchArgs {
     /// Timed frames per picture size
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..))]
     pub frames: u32,
+    /// Time all but the engine as for a model that sees pictures of N x N, instead of this one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(32..=4096))]
+    pub side: Option<u16>,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -322,6 +410,14 @@ fn parse_size(typed: &str) -> Result<(u32, u32), String> {
     let (width, height) = typed.split_once('x').ok_or_else(expected)?;
     let side = |text: &str| text.parse::<u32>().ok().filter(|n| (1..=8192).contains(n));
     side(width).zip(side(height)).ok_or_else(expected)
+}
+
+/// 64 hexadecimal digits, as lower case.
+fn parse_sha256(typed: &str) -> Result<String, String> {
+    match typed.len() == 64 && typed.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        true => Ok(typed.to_ascii_lowercase()),
+        false => Err(format!("expected 64 hexadecimal digits, found `{typed}`")),
+    }
 }
 
 /// `rrggbb` or `#rrggbb`, as 0xrrggbb.

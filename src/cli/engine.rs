@@ -5,7 +5,9 @@ use super::job;
 use super::progress::Bars;
 use anyhow::Context;
 use gstmgdsam2::engines::entry::Labels;
-use gstmgdsam2::engines::{self, BuiltGraph, Opened, Progress, Recipe, Request};
+use gstmgdsam2::engines::{
+    self, BuiltGraph, EngineError, Opened, Progress, Recipe, Request, SharedEngines,
+};
 use gstmgdsam2::signature::Precision;
 use indicatif::ProgressBar;
 
@@ -44,10 +46,10 @@ fn list() -> anyhow::Result<()> {
     for model in Recipe::list() {
         println!("{model:16} {}", Recipe::find(model)?.title);
         let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref().ok());
-        for built in manifests.filter(|manifest| manifest.labels.model == model) {
+        for built in manifests.filter(|m| m.labels.model.split('~').next() == Some(model)) {
             let (precision, megabytes) = (name(built.identity.precision), built.size / 1_000_000);
-            let Labels { graph, weights, .. } = &built.labels;
-            println!("{:16}   built: {graph}, {precision}, {megabytes} MB, {weights}", "");
+            let Labels { model, graph, weights } = &built.labels;
+            println!("{:16}   built: {model}, {graph}, {precision}, {megabytes} MB, {weights}", "");
         }
     }
     let damaged = entries.iter().filter_map(|entry| Some((entry, entry.manifest.as_ref().err()?)));
@@ -80,12 +82,29 @@ fn layers(request: &Request, bars: &Bars) -> anyhow::Result<()> {
 
 /// Builds into the cache, or finds there, what `request` asks for.
 pub fn open(request: &Request, bars: &Bars) -> anyhow::Result<Opened> {
-    let bar = bars.share();
-    let opened = engines::open(request, &mut |progress| follow(&bar, &progress));
-    bar.finish_and_clear();
-    let opened = opened.with_context(|| format!("cannot open `{}`", request.model))?;
+    let opened = shown(request, bars, |progress| engines::open(request, progress))?;
     warn(&opened.warnings);
     Ok(opened)
+}
+
+/// As [`open`], for several sessions at a time.
+pub fn open_shared(request: &Request, bars: &Bars) -> anyhow::Result<(SharedEngines, Opened)> {
+    let (engines, opened) =
+        shown(request, bars, |progress| SharedEngines::open(request, progress))?;
+    warn(&opened.warnings);
+    Ok((engines, opened))
+}
+
+/// Opens something of `request` behind a progress bar.
+fn shown<T>(
+    request: &Request,
+    bars: &Bars,
+    open: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<T, EngineError>,
+) -> anyhow::Result<T> {
+    let bar = bars.share();
+    let opened = open(&mut |progress| follow(&bar, &progress));
+    bar.finish_and_clear();
+    opened.with_context(|| format!("cannot open `{}`", request.model))
 }
 
 fn follow(bar: &ProgressBar, progress: &Progress) {
@@ -98,6 +117,6 @@ fn warn(warnings: &[String]) {
 }
 
 /// What `--precision` calls it.
-fn name(precision: Precision) -> String {
+pub fn name(precision: Precision) -> String {
     format!("{precision:?}").to_lowercase()
 }

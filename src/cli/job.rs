@@ -27,8 +27,10 @@ pub struct MatteJob {
     pub dump: Option<PathBuf>,
     /// Which object to follow.
     pub object: Object,
-    /// The element's properties that say which engine.
+    /// The element's properties that say which engine and what the matte looks like.
     pub properties: Vec<(&'static str, String)>,
+    /// Where unfinished output lies; beside the output if nowhere else.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Where frames come from.
@@ -71,6 +73,8 @@ pub enum Content {
     Cutout,
     /// The matte itself, grey.
     Alpha,
+    /// The matte itself, grey, in 16 bits.
+    Alpha16,
     /// The frame over 0xrrggbb.
     Over(u32),
 }
@@ -94,7 +98,8 @@ impl MatteJob {
             framerate: typed.framerate,
             dump: typed.dump.clone(),
             object: Object::new(&typed.object)?,
-            properties: properties(&typed.model)?,
+            properties: [properties(&typed.model)?, looks(typed)].concat(),
+            scratch: None,
         })
     }
 }
@@ -183,7 +188,7 @@ pub fn engine_request(
         Precision::Bf16 => signature::Precision::Bf16,
     });
     Ok(Request {
-        model: recipe.into(),
+        model: ablated(recipe, typed),
         weights,
         backend,
         precision,
@@ -205,18 +210,30 @@ pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String
             (None, None) => String::new(),
         })
     };
-    let nick = |value: Option<clap::builder::PossibleValue>| {
-        value.map_or("auto".into(), |value| value.get_name().to_owned())
-    };
     Ok(vec![
-        ("model", model.clone()),
+        ("model", ablated(model, typed)),
         ("weights", weights(&typed.mgd)?),
         ("tracker-weights", weights(&typed.sam2)?),
-        ("backend", nick(typed.backend.to_possible_value())),
-        ("precision", nick(typed.precision.and_then(|p| p.to_possible_value()))),
+        ("backend", nick(typed.backend)),
+        ("precision", typed.precision.map_or("auto".into(), nick)),
         ("threads", typed.threads.to_string()),
         ("cuda-device-id", typed.cuda_device.to_string()),
     ])
+}
+
+/// The recipe with the blocks that `--ablate` names left out, as the engines take it.
+fn ablated(recipe: &str, typed: &WeightArgs) -> String {
+    typed.ablate.iter().fold(recipe.into(), |name, block| format!("{name}~{}", nick(*block)))
+}
+
+/// What the matte shall look like, likewise.
+fn looks(typed: &MatteArgs) -> Vec<(&'static str, String)> {
+    vec![("steady", typed.steady.to_string()), ("foreground", nick(typed.foreground))]
+}
+
+/// The element and the command line call their values the same.
+fn nick(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
 }
 
 fn readable(path: &Path) -> anyhow::Result<PathBuf> {

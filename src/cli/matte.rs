@@ -12,29 +12,25 @@ use anyhow::{Context, ensure};
 use gst::prelude::*;
 use gstmgdsam2::element::MgdSam2Matte;
 use indicatif::ProgressBar;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Mattes.
 pub fn run(typed: &MatteArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let job = MatteJob::new(typed)?;
-    let running = Running::parse(&description(&job))?;
-    let element = running.element::<MgdSam2Matte>("matte");
-    configure(&element, &job);
-    let dump = job.dump.as_deref().map(|folder| Dump::of(&element, folder)).transpose()?;
-    let output = Output::open(&running, &job)?;
-    let feeding = feed::start(&running, &job);
-    let bar = count_frames(&element, &job.source, bars);
-    let started = Instant::now();
-    running
-        .to_end(|message| follow(message, &running, &bar))
+    let bar = bars.frames(match &job.source {
+        Source::Pictures(pictures) => Some(pictures.len() as u64),
+        Source::Clip(_) => None,
+    });
+    let mut dump = None;
+    let prepare = |element: &MgdSam2Matte| {
+        dump = job.dump.as_deref().map(|folder| Dump::of(element, folder)).transpose()?;
+        Ok(())
+    };
+    let matted = matte(&job, &bar, prepare, |message, running| follow(message, running, &bar))
         .with_context(|| format!("cannot matte {}", typed.input.display()))?;
-    let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    let stats = element.property::<gst::Structure>("stats");
-    drop(running);
-    let left_out = feeding.finish();
-    let frames = bar.position();
-    ensure!(frames > 0, "{}: expected frames, found none", typed.input.display());
+    let Matted { output, frames, seconds, stats, left_out } = matted;
     output.finish()?;
     dump.map_or(Ok(()), Dump::finish)?;
     if let Some(path) = &typed.stats {
@@ -47,6 +43,46 @@ pub fn run(typed: &MatteArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     Ok(if left_out.is_empty() { Outcome::Complete } else { Outcome::Partial })
 }
 
+/// A clip whose matte is written and has not got its name yet.
+pub struct Matted {
+    /// The matte.
+    pub output: Output,
+    /// How many frames it has, at least one.
+    pub frames: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// What the element says of it.
+    pub stats: gst::Structure,
+    /// Pictures that could not be read.
+    pub left_out: Vec<PathBuf>,
+}
+
+/// Runs `job`'s pipeline to its end. `prepare` sees the element before it starts, `bar` counts
+/// frames, `on_message` sees what the pipeline says.
+pub fn matte(
+    job: &MatteJob,
+    bar: &ProgressBar,
+    prepare: impl FnOnce(&MgdSam2Matte) -> anyhow::Result<()>,
+    mut on_message: impl FnMut(&gst::MessageRef, &Running),
+) -> anyhow::Result<Matted> {
+    let running = Running::parse(&description(job))?;
+    let element = running.element::<MgdSam2Matte>("matte");
+    configure(&element, job);
+    prepare(&element)?;
+    let output = Output::open(&running, job)?;
+    let feeding = feed::start(&running, job);
+    count_frames(&element, bar);
+    let started = Instant::now();
+    running.to_end(|message| on_message(message, &running))?;
+    let seconds = started.elapsed().as_secs_f64();
+    let stats = element.property::<gst::Structure>("stats");
+    drop(running);
+    let left_out = feeding.finish();
+    let frames = stats.get::<u64>("frames-out")?;
+    ensure!(frames > 0, "expected frames, found none");
+    Ok(Matted { output, frames, seconds, stats, left_out })
+}
+
 /// The pipeline in `gst-launch-1.0`'s language; file names are set on the elements.
 fn description(job: &MatteJob) -> String {
     let source = match job.source {
@@ -55,6 +91,7 @@ fn description(job: &MatteJob) -> String {
     };
     let format = match (job.content, &job.sink) {
         (Content::Alpha, _) => "GRAY8",
+        (Content::Alpha16, _) => "GRAY16_LE",
         (_, Sink::Clip(..) | Sink::Nowhere) => "BGRA",
         (_, Sink::Folder(_) | Sink::Picture(_)) => "RGBA",
     };
@@ -70,6 +107,10 @@ fn description(job: &MatteJob) -> String {
              ! openh264enc bitrate=8000000 ! h264parse ! mp4mux ! filesink name=out"
         }
         Sink::Nowhere => "fakesink",
+        // PNG's 16 bits are big endian.
+        Sink::Folder(_) | Sink::Picture(_) if job.content == Content::Alpha16 => {
+            "videoconvert ! video/x-raw,format=GRAY16_BE ! pngenc ! appsink name=out sync=false max-buffers=2"
+        }
         Sink::Folder(_) | Sink::Picture(_) => "pngenc ! appsink name=out sync=false max-buffers=2",
     };
     format!(
@@ -88,19 +129,14 @@ fn configure(element: &MgdSam2Matte, job: &MatteJob) {
     }
 }
 
-/// A bar that counts the frames that leave `element`.
-fn count_frames(element: &MgdSam2Matte, source: &Source, bars: &Bars) -> ProgressBar {
-    let bar = bars.frames(match source {
-        Source::Pictures(pictures) => Some(pictures.len() as u64),
-        Source::Clip(_) => None,
-    });
+/// `bar` counts the frames that leave `element`.
+fn count_frames(element: &MgdSam2Matte, bar: &ProgressBar) {
     let counter = bar.clone();
     let src = element.static_pad("src").expect("a filter has a src pad");
     src.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         counter.inc(1);
         gst::PadProbeReturn::Ok
     });
-    bar
 }
 
 /// Shows what the pipeline says of how far it is.
@@ -109,16 +145,16 @@ fn follow(message: &gst::MessageRef, running: &Running, bar: &ProgressBar) {
         gst::MessageView::Progress(progress) => bar.set_message(progress.get().2.to_string()),
         gst::MessageView::AsyncDone(_) if bar.length().is_none() => {
             bar.set_message("");
-            progress::set_frames(bar, expected_frames(running));
+            progress::set_frames(bar, expected_frames(running, "matte"));
         }
         _ => {}
     }
 }
 
-/// Duration by frame rate, where the file says both.
-fn expected_frames(running: &Running) -> Option<u64> {
+/// Duration by the frame rate of what leaves `element`, where the file says both.
+pub fn expected_frames(running: &Running, element: &str) -> Option<u64> {
     let duration = running.pipeline.query_duration::<gst::ClockTime>()?;
-    let src = running.element::<MgdSam2Matte>("matte").static_pad("src")?;
+    let src = running.element::<gst::Element>(element).static_pad("src")?;
     let caps = src.current_caps()?;
     let rate = caps.structure(0)?.get::<gst::Fraction>("framerate").ok()?;
     let (n, d) = (u64::try_from(rate.numer()).ok()?, u64::try_from(rate.denom()).ok()?);

@@ -3,11 +3,14 @@
 //! [`args`] is what was typed, [`job`] what will run; then one file a subcommand.
 //! GStreamer decodes and encodes; [`drive`] runs a pipeline to its end.
 pub mod args;
+mod batch;
 mod bench;
+mod download;
 mod drive;
 mod dump;
 mod engine;
 mod feed;
+mod fetch;
 mod frames;
 mod gpu;
 mod interrupt;
@@ -16,10 +19,14 @@ mod log;
 mod matte;
 mod object;
 mod output;
+mod part;
 mod picture;
 mod progress;
+mod report;
+mod score;
 mod sheet;
 mod stats;
+mod study;
 mod synth;
 mod unfinished;
 mod watch;
@@ -45,11 +52,16 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let bars = progress::Bars::new(args.quiet);
     match args.command {
         Command::Matte(typed) => matte::run(&typed, &bars),
+        Command::Batch(typed) => batch::run(&typed, &bars),
         Command::Engine(typed) => engine::run(&typed, &bars),
+        Command::Fetch(typed) => fetch::run(&typed, &bars),
         Command::Synth(typed) => synth::run(&typed, &bars),
         Command::Bench(typed) => bench::run(&typed, &bars),
         Command::Sheet(typed) => sheet::run(&typed),
         Command::Watch(typed) => watch::run(&typed, &bars),
+        Command::Score(typed) => score::run(&typed, &bars),
+        Command::Report(typed) => report::run(&typed, &bars),
+        Command::Study(typed) => study::run(&typed, &bars),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "mgdsam2", &mut std::io::stdout());
             Ok(Outcome::Complete)

@@ -20,20 +20,21 @@ pub enum Output {
 impl Output {
     /// Makes the pipeline's `out` write `job`'s output.
     pub fn open(running: &Running, job: &MatteJob) -> anyhow::Result<Self> {
+        let scratch = job.scratch.as_deref();
         match &job.sink {
             Sink::Clip(_, path) => {
-                let file = UnfinishedFile::new(path)?;
+                let file = UnfinishedFile::within(scratch, path)?;
                 running.element::<gst::Element>("out").set_property("location", file.path());
                 Ok(Self::File(file))
             }
             Sink::Picture(path) => {
-                let file = UnfinishedFile::new(path)?;
+                let file = UnfinishedFile::within(scratch, path)?;
                 let partial = file.path().to_path_buf();
                 write_pictures(running, move |_| partial.clone());
                 Ok(Self::File(file))
             }
             Sink::Folder(path) => {
-                let folder = UnfinishedFolder::new(path)?;
+                let folder = UnfinishedFolder::within(scratch, path)?;
                 let partial = folder.path().to_path_buf();
                 let mut name = names(job);
                 write_pictures(running, move |pts| partial.join(name(pts)));

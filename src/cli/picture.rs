@@ -1,8 +1,9 @@
 //! Pictures in files: found in a folder, decoded one by one, written one by one.
 use super::drive::Running;
 use super::interrupt;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use gst::prelude::*;
+use gst_video::{VideoFormat, VideoInfo};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -46,14 +47,46 @@ pub fn decode(path: &Path, caps: &str) -> anyhow::Result<gst::Sample> {
         "filesrc name=in ! decodebin ! videoconvert ! videoscale ! video/x-raw,{caps} ! appsink name=out sync=false"
     ))?;
     running.element::<gst::Element>("in").set_property("location", path);
-    let sink = running.element::<gst_app::AppSink>("out");
     running.play()?;
+    let found = first_sample(&running).with_context(|| format!("cannot decode {}", path.display()));
+    found?.with_context(|| format!("{}: expected a picture, found none", path.display()))
+}
+
+/// Packed R'G'B' rows without padding, in GStreamer's hands.
+pub fn of_rgb((width, height): (usize, usize), rgb: Vec<u8>) -> anyhow::Result<gst::Sample> {
+    let info = VideoInfo::builder(VideoFormat::Rgb, width as u32, height as u32).build()?;
+    // Caps do not say how long rows are: GStreamer takes whole fours.
+    let (row, stride) = (3 * width, info.stride()[0] as usize);
+    let rows = match row == stride {
+        true => rgb,
+        false => {
+            let padding = vec![0; stride - row];
+            rgb.chunks_exact(row).flat_map(|row| [row, &padding]).flatten().copied().collect()
+        }
+    };
+    let buffer = gst::Buffer::from_mut_slice(rows);
+    Ok(gst::Sample::builder().buffer(&buffer).caps(&info.to_caps()?).build())
+}
+
+/// What `description` makes of one sample, from its appsrc `in` to its appsink `out`.
+pub fn through(description: &str, sample: &gst::Sample) -> anyhow::Result<gst::Sample> {
+    let running = Running::parse(description)?;
+    let source = running.element::<gst_app::AppSrc>("in");
+    running.play()?;
+    source.push_sample(sample)?;
+    source.end_of_stream()?;
+    first_sample(&running)?.with_context(|| format!("`{description}` made no picture"))
+}
+
+/// The first that reaches the appsink `out`; none at the end of the stream.
+fn first_sample(running: &Running) -> anyhow::Result<Option<gst::Sample>> {
+    let sink = running.element::<gst_app::AppSink>("out");
     loop {
         interrupt::check()?;
         match sink.try_pull_sample(PATIENCE) {
-            Some(sample) => return Ok(sample),
-            None if sink.is_eos() => bail!("{}: expected a picture, found none", path.display()),
-            None => running.check().with_context(|| format!("cannot decode {}", path.display()))?,
+            Some(sample) => return Ok(Some(sample)),
+            None if sink.is_eos() => return Ok(None),
+            None => running.check()?,
         }
     }
 }

@@ -26,6 +26,15 @@ impl Bars {
         bar
     }
 
+    /// Counts bytes; how many there will be is not known yet.
+    pub fn bytes(&self) -> ProgressBar {
+        let bar = self.bar(Some(0));
+        bar.set_style(style(
+            "{msg:24} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+        ));
+        bar
+    }
+
     /// A line for people, left out by `--quiet`.
     pub fn say(&self, line: &str) {
         if !self.quiet {

@@ -8,7 +8,6 @@ use super::progress::Bars;
 use super::unfinished::{UnfinishedFile, UnfinishedFolder};
 use anyhow::Context;
 use gst::prelude::*;
-use gst_video::{VideoFormat, VideoInfo};
 use gstmgdsam2::synth::{Clip, FRAMES_PER_SECOND, Kind, Picture};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -80,17 +79,7 @@ fn write_clip(clip: &Clip, frames: usize, out: &Path, bar: &ProgressBar) -> anyh
 }
 
 fn sample_of(drawn: Picture, index: usize) -> anyhow::Result<gst::Sample> {
-    let (width, height) = (drawn.width as u32, drawn.height as u32);
-    let rate = gst::Fraction::new(FRAMES_PER_SECOND as i32, 1);
-    let info = VideoInfo::builder(VideoFormat::Rgb, width, height)
-        // Rows as they were drawn, without padding.
-        .stride(&[3 * width as i32])
-        .fps(rate)
-        .build()?;
-    let sample = gst::Sample::builder()
-        .buffer(&gst::Buffer::from_mut_slice(drawn.rgb))
-        .caps(&info.to_caps()?)
-        .build();
+    let sample = picture::of_rgb((drawn.width, drawn.height), drawn.rgb)?;
     picture::as_frame(&sample, index, FRAMES_PER_SECOND as u32)
         .context("a sample has caps and a buffer")
 }

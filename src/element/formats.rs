@@ -20,7 +20,7 @@ pub const INPUTS: [VideoFormat; 13] = [
 ];
 
 /// What the src pad gives.
-pub const OUTPUTS: [VideoFormat; 7] = [
+pub const OUTPUTS: [VideoFormat; 8] = [
     VideoFormat::Rgba,
     VideoFormat::Bgra,
     VideoFormat::Argb,
@@ -28,6 +28,7 @@ pub const OUTPUTS: [VideoFormat; 7] = [
     VideoFormat::A420,
     VideoFormat::Ayuv,
     VideoFormat::Gray8,
+    VideoFormat::Gray16Le,
 ];
 
 /// Raw progressive video in any of `formats`; interlaced fields would be matted as one picture.
@@ -39,20 +40,20 @@ pub fn template(formats: &[VideoFormat]) -> gst::Caps {
 }
 
 /// The outputs for an input, the best first: RGB keeps its byte order and gains alpha; Y'CbCr
-/// stays Y'CbCr, for its colours then pass unchanged and the frame stays small. `GRAY8` is last:
+/// stays Y'CbCr, for its colours then pass unchanged and the frame stays small. Grey is last:
 /// it is the matte alone, for those who ask for it.
-fn preferred_outputs(input: VideoFormat) -> [VideoFormat; 7] {
-    use VideoFormat::{A420, Abgr, Argb, Ayuv, Bgra, Gray8, Rgba};
+fn preferred_outputs(input: VideoFormat) -> [VideoFormat; 8] {
+    use VideoFormat::{A420, Abgr, Argb, Ayuv, Bgra, Gray8, Gray16Le, Rgba};
     match input {
         VideoFormat::Nv12 | VideoFormat::I420 | VideoFormat::Yv12 | VideoFormat::P01010le => {
-            [A420, Ayuv, Rgba, Bgra, Argb, Abgr, Gray8]
+            [A420, Ayuv, Rgba, Bgra, Argb, Abgr, Gray8, Gray16Le]
         }
         VideoFormat::Bgr | VideoFormat::Bgra | VideoFormat::Bgrx => {
-            [Bgra, Rgba, Argb, Abgr, Ayuv, A420, Gray8]
+            [Bgra, Rgba, Argb, Abgr, Ayuv, A420, Gray8, Gray16Le]
         }
-        VideoFormat::Argb => [Argb, Rgba, Bgra, Abgr, Ayuv, A420, Gray8],
-        VideoFormat::Abgr => [Abgr, Rgba, Bgra, Argb, Ayuv, A420, Gray8],
-        _ => [Rgba, Bgra, Argb, Abgr, Ayuv, A420, Gray8],
+        VideoFormat::Argb => [Argb, Rgba, Bgra, Abgr, Ayuv, A420, Gray8, Gray16Le],
+        VideoFormat::Abgr => [Abgr, Rgba, Bgra, Argb, Ayuv, A420, Gray8, Gray16Le],
+        _ => [Rgba, Bgra, Argb, Abgr, Ayuv, A420, Gray8, Gray16Le],
     }
 }
 
@@ -136,6 +137,7 @@ pub fn pixel_format(format: VideoFormat) -> Option<PixelFormat> {
         VideoFormat::Rgbx => PixelFormat::Rgbx,
         VideoFormat::Bgrx => PixelFormat::Bgrx,
         VideoFormat::Gray8 => PixelFormat::Gray8,
+        VideoFormat::Gray16Le => PixelFormat::Gray16Le,
         VideoFormat::A420 => PixelFormat::A420,
         VideoFormat::Ayuv => PixelFormat::Ayuv,
         _ => return None,

@@ -8,7 +8,7 @@ use super::lock;
 use super::negotiate::Video;
 use super::prompts::Prompts;
 use super::qos::Qos;
-use super::settings::{Arithmetic, Backend, Propagate, Refine, Settings};
+use super::settings::{Arithmetic, Backend, Foreground, Propagate, Refine, Settings};
 use super::stats::Stats;
 use super::stream::{Payload, Stream};
 use super::task::Task;
@@ -85,6 +85,13 @@ pub struct MgdSam2Matte {
     #[property(name = "refine", nick = "Refine", get, set, type = Refine, member = refine,
         mutable_playing,
         blurb = "How the model's alpha becomes the frame's size", builder(Refine::GuidedFilter))]
+    #[property(name = "steady", nick = "Steady", get, set, type = bool, member = steady,
+        default = false, mutable_playing,
+        blurb = "Hold the matte still where the picture stands still")]
+    #[property(name = "foreground", nick = "Foreground", get, set, type = Foreground,
+        member = foreground, mutable_playing,
+        blurb = "Which colours go with alpha where it is between 0 and 1",
+        builder(Foreground::Original))]
     #[property(name = "premultiplied", nick = "Premultiplied", get, set, type = bool,
         member = premultiplied, default = false, mutable_playing,
         blurb = "Multiply colours by alpha; most of GStreamer expects that they are not")]
@@ -221,7 +228,7 @@ impl ElementImpl for MgdSam2Matte {
                 "MGD-SAM2 video matting",
                 "Filter/Effect/Video",
                 "Cuts the foreground out of video: writes its alpha channel (RGBA, BGRA, ARGB, ABGR, \
-                 A420, AYUV), the matte alone (GRAY8), or the frame over a plain background. \
+                 A420, AYUV), the matte alone (GRAY8, GRAY16_LE), or the frame over a plain background. \
                  decodebin ! videoconvert ! mgdsam2matte ! videoconvert ! video/x-raw,format=BGRA \
                  ! avenc_ffv1 ! matroskamux keeps the alpha in a file",
                 concat!("the developers of ", env!("CARGO_PKG_NAME")),

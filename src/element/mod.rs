@@ -40,7 +40,7 @@ mod stream;
 mod task;
 
 pub use log::GstLog;
-pub use settings::{Arithmetic, Backend, Propagate, Refine};
+pub use settings::{Arithmetic, Backend, Foreground, Propagate, Refine};
 
 use crate::engines::{EngineError, Opened, Progress, Request};
 use gst::glib;

@@ -2,6 +2,7 @@
 use super::prompts;
 use crate::engines::{BackendChoice, Precision, Provider, Request, WeightSource, Weights};
 use crate::frame::composite::Output;
+use crate::frame::foreground;
 use crate::frame::refine;
 use crate::matter::{Options, Prompt, Propagation};
 use gst::glib;
@@ -81,6 +82,19 @@ pub enum Propagate {
     Off,
 }
 
+/// The colours where alpha is between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMgdSam2MatteForeground")]
+pub enum Foreground {
+    /// As they came.
+    #[default]
+    #[enum_value(name = "The frame's own, with some background in them", nick = "original")]
+    Original,
+    /// Without the background.
+    #[enum_value(name = "An estimate of the foreground's alone", nick = "estimated")]
+    Estimated,
+}
+
 /// The element's properties, taken by copy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -100,6 +114,8 @@ pub struct Settings {
     pub scene_cut: f32,
     pub redetect: f32,
     pub refine: Refine,
+    pub steady: bool,
+    pub foreground: Foreground,
     pub premultiplied: bool,
     pub background: String,
     pub max_frames_in_flight: u32,
@@ -125,6 +141,8 @@ impl Default for Settings {
             scene_cut: propagation.scene_cut.unwrap_or(0.0),
             redetect: propagation.redetect.map_or(0.0, |after| after.as_secs_f32()),
             refine: Refine::GuidedFilter,
+            steady: false,
+            foreground: Foreground::Original,
             premultiplied: false,
             background: "none".into(),
             max_frames_in_flight: 3,
@@ -192,6 +210,10 @@ impl Settings {
             Refine::GuidedFilter => refine::RefineMode::GuidedFilter,
             Refine::Off => refine::RefineMode::Off,
         };
+        let foreground = match self.foreground {
+            Foreground::Original => foreground::Foreground::Original,
+            Foreground::Estimated => foreground::Foreground::Estimated,
+        };
         let output = match (background(&self.background)?, self.premultiplied) {
             (Some(colour), _) => Output::Over(colour),
             (None, true) => Output::Premultiplied,
@@ -204,8 +226,8 @@ impl Settings {
             scene_cut: positive(self.scene_cut),
             redetect: positive(self.redetect).map(Duration::from_secs_f32),
         };
-        let time = time.map(Duration::from);
-        Ok(Options { interval: self.interval, is_first, time, propagation, refine, output })
+        let (interval, steady, time) = (self.interval, self.steady, time.map(Duration::from));
+        Ok(Options { interval, is_first, time, propagation, refine, steady, foreground, output })
     }
 }
 

@@ -84,7 +84,7 @@ impl<'a> GraphBuild<'a> {
             Err(e) => return self.without_cache(e, progress),
         };
         progress(Progress { stage: "looking into the cache", fraction: 0.0 });
-        let source = self.source()?;
+        let source = source(self.graph, self.compiler)?;
         if let Some(stored) = self.known(cache, &source) {
             return Ok(stored);
         }
@@ -113,7 +113,9 @@ impl<'a> GraphBuild<'a> {
             Err(e) => return self.without_cache(e, progress),
         };
         match cache.lock() {
-            Ok(lock) => self.compile_into(cache, &lock, &self.source()?, progress),
+            Ok(lock) => {
+                self.compile_into(cache, &lock, &source(self.graph, self.compiler)?, progress)
+            }
             Err(e) => self.without_cache(&e, progress),
         }
     }
@@ -155,7 +157,7 @@ impl<'a> GraphBuild<'a> {
         let kept = cache.remember_graph(source, &graph_sha256).map_err(StoreError::from);
         let kept = kept.and_then(|()| {
             let identity = self.identity(graph_sha256);
-            cache.store(lock, identity, self.labels(), |path| self.compile(&onnx, path, progress))
+            cache.store(lock, identity, self.labels(), |path| self.compile(onnx, path, progress))
         });
         match kept.and_then(|entry| Ok((File::open(entry.payload())?, entry))) {
             Ok((file, entry)) => Ok(Stored { file, entry: Some(entry), reused: false }),
@@ -175,7 +177,7 @@ impl<'a> GraphBuild<'a> {
         }
         let onnx = self.onnx(progress)?;
         let file = tempfile::NamedTempFile::new().map_err(BackendError::Write)?;
-        self.compile(&onnx, file.path(), progress)?;
+        self.compile(onnx, file.path(), progress)?;
         let file = File::open(file.path()).map_err(BackendError::Read)?;
         Ok(Stored { file, entry: None, reused: false })
     }
@@ -195,7 +197,7 @@ impl<'a> GraphBuild<'a> {
 
     fn compile(
         &self,
-        onnx: &[u8],
+        onnx: Vec<u8>,
         file: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), BackendError> {
@@ -204,15 +206,6 @@ impl<'a> GraphBuild<'a> {
         report(0.0);
         let GraphPlan { signature, precision, .. } = self.graph;
         self.compiler.compile(onnx, file, signature, *precision, &mut report)
-    }
-
-    /// What makes the graph what it is: our code, which graph of which dimensions it is, the
-    /// arithmetic that it is written in and shall be computed in, the weights.
-    fn source(&self) -> Result<String, EngineError> {
-        let GraphPlan { signature, weights, precision, sizes, .. } = self.graph;
-        let written_in = self.compiler.graph_precision(*precision);
-        let (code, weights) = (env!("MGDSAM2_GRAPH_SOURCES"), weights.fingerprint()?);
-        Ok(format!("{code} {} {sizes} {written_in:?} {precision:?} {weights}", signature.graph))
     }
 
     fn identity(&self, graph_sha256: String) -> Identity {
@@ -231,4 +224,13 @@ impl<'a> GraphBuild<'a> {
             weights: self.graph.weights.source(),
         }
     }
+}
+
+/// What makes the graph what it is: our code, which graph of which dimensions it is, the
+/// arithmetic that it is written in and shall be computed in, the weights.
+pub(super) fn source(graph: &GraphPlan, compiler: &dyn Compiler) -> Result<String, EngineError> {
+    let GraphPlan { signature, weights, precision, sizes, .. } = graph;
+    let written_in = compiler.graph_precision(*precision);
+    let (code, weights) = (env!("MGDSAM2_GRAPH_SOURCES"), weights.fingerprint()?);
+    Ok(format!("{code} {} {sizes} {written_in:?} {precision:?} {weights}", signature.graph))
 }

@@ -45,10 +45,10 @@ pub(super) trait Compiler {
         precision
     }
 
-    /// Compiles `onnx`, a ModelProto of `signature`, into `file`.
+    /// Compiles `onnx`, a ModelProto of `signature` that is let go once it is read, into `file`.
     fn compile(
         &self,
-        onnx: &[u8],
+        onnx: Vec<u8>,
         file: &Path,
         signature: &Signature,
         precision: Precision,

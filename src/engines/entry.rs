@@ -169,8 +169,8 @@ impl Entry {
     }
 }
 
-/// Length and SHA-256 of a file from where it stands.
-fn hash_file(file: &mut File) -> io::Result<(u64, String)> {
+/// Length in bytes and SHA-256 in hexadecimal of a file, from where it stands.
+pub fn hash_file(file: &mut File) -> io::Result<(u64, String)> {
     let (mut hash, mut len) = (Sha256::new(), 0);
     let mut chunk = vec![0; 1 << 20];
     loop {

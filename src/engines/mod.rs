@@ -11,11 +11,13 @@ mod graphs;
 mod open;
 mod proof;
 pub mod recipe;
+mod shared;
 pub mod tracker_recipe;
 pub mod validation;
 pub mod weights;
 
 pub use recipe::Recipe;
+pub use shared::{Busy, SharedEngines};
 pub use weights::{WeightSource, Weights};
 
 use self::cache::Cache;
@@ -167,8 +169,13 @@ pub struct BuiltGraph {
 /// A cache that cannot be used is a warning, never an error.
 pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
     let (plan, engines) = open_plan(request, progress)?;
-    let session = assemble(&plan, engines)?;
+    let session = assemble(&plan.recipe, engines)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
+    Ok(describe(plan, session))
+}
+
+/// What the engines of `session` turned out to be.
+fn describe(plan: Plan, session: Session) -> Opened {
     let Sources { detail, tracker } = plan.sources;
     let facts = tracker.as_ref().zip(session.tracker());
     let tracker_facts = facts.map(|((weights, precision), tracker)| TrackerFacts {
@@ -178,15 +185,15 @@ pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Ope
     });
     let of_matte = detail.or(tracker);
     let (weights, precision) = of_matte.expect("a recipe has a detail path or a tracker");
-    Ok(Opened {
+    Opened {
         session,
-        model: plan.recipe.name,
+        model: plan.recipe.label(),
         weights: weights.source(),
         tracker: tracker_facts,
         backend: plan.compiler.describe(),
         precision,
         warnings: plan.warnings,
-    })
+    }
 }
 
 /// The plan that worked, and its engines.
@@ -228,18 +235,21 @@ pub fn signatures(recipe: &Recipe) -> Vec<Signature> {
     graphs(recipe, &sources).into_iter().map(|graph| graph.signature).collect()
 }
 
-/// The session of a recipe's engines.
-fn assemble(plan: &Plan, engines: Vec<Box<dyn Engine>>) -> Result<Session, EngineError> {
+/// The session of `recipe`'s engines, which are those of its tracker too or of its detail path
+/// alone.
+fn assemble(
+    recipe: &Recipe,
+    engines: impl IntoIterator<Item = Box<dyn Engine>>,
+) -> Result<Session, EngineError> {
     let named = |engine: Box<dyn Engine>| (engine.signature().graph.clone(), engine);
     let mut engines: HashMap<String, Box<dyn Engine>> = engines.into_iter().map(named).collect();
     let mut take = |graph: &str| engines.remove(graph);
     let detail = take("image").or_else(|| take("detail_decoder"));
-    let recipe = plan.recipe.tracker.as_ref().filter(|_| plan.sources.tracker.is_some());
-    let Some(recipe) = recipe else {
+    let encoder = take("tracker_encoder").or_else(|| take("detail_encoder"));
+    let (Some(encoder), Some(tracker)) = (encoder, &recipe.tracker) else {
         return Ok(Session::new(detail.expect("without a tracker there is a detail path"))?);
     };
-    let shape = plan.recipe.model.as_ref().map(|model| detail_shape(model, Some(recipe)));
-    let encoder = take("tracker_encoder").or_else(|| take("detail_encoder"));
+    let shape = recipe.model.as_ref().map(|model| detail_shape(model, Some(tracker)));
     let mut take = |graph| take(graph).expect("every tracker has this graph");
     let engines = TrackerEngines {
         memory_attention: take("memory_attention"),
@@ -248,12 +258,17 @@ fn assemble(plan: &Plan, engines: Vec<Box<dyn Engine>>) -> Result<Session, Engin
         memory_encoder: take("memory_encoder"),
     };
     // As SAM2's video predictor is built for SAM2.1.
-    let bank = BankOptions { selection: recipe.memory_selection, ..BankOptions::default() };
+    let bank = BankOptions { selection: tracker.memory_selection, ..BankOptions::default() };
     let dynamic_multimask = Some(MaskSelection::default());
     let options = TrackerOptions { bank, dynamic_multimask, binarize_prompted: true };
-    let tracker = Tracker::new(engines, recipe.model.shape(), options)?;
-    let encoder = encoder.expect("a tracker has an encoder, its own or the detail path's");
+    let tracker = Tracker::new(engines, tracker.model.shape(), options)?;
     Ok(Session::with_tracker(detail.zip(shape), encoder, tracker)?)
+}
+
+/// SHA-256 of all that makes the graph of `request`: our code, the model's dimensions, the
+/// precision, the weights. Two machines that print the same run the same model.
+pub fn fingerprint(request: &Request) -> Result<String, EngineError> {
+    Ok(entry::sha256(Plan::new(request)?.source()?.as_bytes()))
 }
 
 /// Every entry of the cache in `folder`, or the user's: for lists. Engines are not read, see
@@ -275,8 +290,8 @@ pub enum EngineError {
     Recipe(#[from] recipe::RecipeError),
     /// The recipe has no weights of its own.
     #[error(
-        "model `{model}` ships no weights: give a checkpoint, or ask for random weights to try \
-         its speed ({from})"
+        "model `{model}` ships no weights: give a checkpoint, try `mgdsam2 fetch {model}`, or ask \
+         for random weights to try its speed ({from})"
     )]
     NoWeights {
         /// The recipe's name.

@@ -1,5 +1,5 @@
 //! From a request to its engines, one graph after the other.
-use super::build::GraphBuild;
+use super::build::{GraphBuild, source};
 use super::cache::Cache;
 use super::compiler::{Compiler, choose, instead_of_tensorrt};
 use super::graphs::{GraphPlan, Sources, graphs};
@@ -112,6 +112,12 @@ impl Plan {
         })
     }
 
+    /// What makes the graphs what they are, before they are opened.
+    pub(super) fn source(&self) -> Result<String, EngineError> {
+        let sources = self.graphs.iter().map(|graph| source(graph, &*self.compiler));
+        Ok(sources.collect::<Result<Vec<_>, _>>()?.join("\n"))
+    }
+
     fn each<T>(
         &mut self,
         request: &Request,
@@ -121,6 +127,7 @@ impl Plan {
         let folder = request.cache.clone().or_else(Cache::default_folder);
         let missing = || io::Error::other("there is no folder for caches");
         let cache = folder.ok_or_else(missing).and_then(|folder| Cache::open(&folder));
+        let model = self.recipe.label();
         let whole: f32 = self.graphs.iter().map(share).sum();
         let (mut all, mut done) = (Vec::new(), 0.0);
         for graph in &self.graphs {
@@ -128,9 +135,9 @@ impl Plan {
             let mut progress = |of_graph: Progress| {
                 progress(Progress { fraction: done + share * of_graph.fraction, ..of_graph });
             };
-            let (compiler, model) = (&*self.compiler, self.recipe.name.as_str());
+            let compiler = &*self.compiler;
             let mut build =
-                GraphBuild::new(graph, compiler, model, cache.as_ref(), &mut self.warnings);
+                GraphBuild::new(graph, compiler, &model, cache.as_ref(), &mut self.warnings);
             all.push(work(&mut build, &mut progress)?);
             done += share;
         }

@@ -115,7 +115,7 @@ impl Bench for Proof<'_, '_> {
         (self.progress)(Progress { stage: "comparing with f32", fraction: 0.9 });
         let options = Options { precision: Precision::F32, threads: self.threads };
         let (onnx, signature, numbers) = self.graph(Precision::F32, with_blocks)?;
-        let mut engine = OpenVino::build(&onnx, &signature, &options)?;
+        let mut engine = OpenVino::build(onnx, &signature, &options)?;
         self.measured(&mut engine, &numbers)
     }
 
@@ -131,7 +131,7 @@ impl Bench for Proof<'_, '_> {
             let written_in = compiler.graph_precision(precision);
             let (onnx, signature, numbers) = self.graph(written_in, true)?;
             let file = tempfile::NamedTempFile::new().map_err(BackendError::Write)?;
-            compiler.compile(&onnx, file.path(), &signature, precision, &mut |_| ())?;
+            compiler.compile(onnx, file.path(), &signature, precision, &mut |_| ())?;
             let file = File::open(file.path()).map_err(BackendError::Read)?;
             let mut engine = compiler.open(&file, None, &signature, precision)?;
             return self.measured(&mut *engine, &numbers);

@@ -1,6 +1,6 @@
 //! Recipes: a model's dimensions, what it is for, and how each backend may compute it.
 use super::tracker_recipe::TrackerRecipe;
-use crate::model::Config;
+use crate::model::{Ablation, Config};
 use crate::signature::Precision;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -76,6 +76,12 @@ pub struct WeightsNote {
     pub licence: String,
     /// What whoever uses the shipped ones must be told.
     pub caution: Option<String>,
+    /// Where their publisher offers them as one file.
+    pub url: Option<String>,
+    /// That file's length in bytes.
+    pub size: Option<u64>,
+    /// That file's SHA-256 in hexadecimal.
+    pub sha256: Option<String>,
 }
 
 /// How OpenVINO may compute a model.
@@ -109,8 +115,31 @@ impl Recipe {
         BUILT_IN.iter().map(|(name, _)| *name)
     }
 
-    /// The recipe called `name_or_path`, or else the file there.
+    /// The recipe called `name_or_path`, or else the file there. `~` and a block's name after it,
+    /// as in `nano~mcem~drm`, leave that block out: see [`Ablation`].
     pub fn find(name_or_path: &str) -> Result<Self, RecipeError> {
+        let ablated = name_or_path.rsplit_once('~').and_then(|(name, block)| {
+            Some((name, *Ablation::ALL.iter().find(|ablation| ablation.name() == block)?))
+        });
+        let Some((name, block)) = ablated else { return Self::whole(name_or_path) };
+        let mut recipe = Self::find(name)?;
+        let Some(model) = &mut recipe.model else {
+            return Err(RecipeError::NoSuchBlock { name: recipe.name, block: block.name() });
+        };
+        model.ablate.push(block);
+        model.ablate.sort();
+        model.ablate.dedup();
+        Ok(recipe)
+    }
+
+    /// The name, and what is left out: `nano~mcem`.
+    pub fn label(&self) -> String {
+        let ablated = self.model.iter().flat_map(|model| &model.ablate);
+        let blocks = ablated.map(|block| format!("~{}", block.name()));
+        self.name.clone() + &blocks.collect::<String>()
+    }
+
+    fn whole(name_or_path: &str) -> Result<Self, RecipeError> {
         if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, text);
         }
@@ -219,6 +248,14 @@ pub enum RecipeError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A block is to be left out of a recipe that only tracks.
+    #[error("recipe `{name}`: expected a detail path to leave `{block}` out of, found none")]
+    NoSuchBlock {
+        /// The recipe's name.
+        name: String,
+        /// The block's name.
+        block: &'static str,
     },
     /// The text is not a recipe.
     #[error("recipe `{name}`, line {line}: {reason}")]

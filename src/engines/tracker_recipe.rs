@@ -19,6 +19,8 @@ pub struct TrackerRecipe {
     pub memory_selection: MemorySelection,
     /// The fastest arithmetic that tracking survives; `[openvino]`'s if absent.
     pub precision: Option<Precision>,
+    /// The recipe whose published weights serve this tracker too, once they are fetched.
+    pub weights: Option<String>,
     /// The tracker's dimensions.
     pub model: Sam2Config,
 }

@@ -43,7 +43,8 @@ impl Weights {
         warnings: &mut Vec<String>,
     ) -> Result<Checkpoints, EngineError> {
         let (model, has_detail) = (&recipe.name, recipe.detail != DetailPath::None);
-        let encoder = recipe.tracker.as_ref().map(|tracker| tracker.encoder);
+        let tracker = recipe.tracker.as_ref();
+        let encoder = tracker.map(|tracker| tracker.encoder);
         let has_own = encoder == Some(TrackerEncoder::Own);
         let of_tracker = match &self.sam2 {
             WeightSource::Recipe if !has_detail => &self.mgd,
@@ -61,11 +62,18 @@ impl Weights {
         let sam2 = match encoder {
             Some(TrackerEncoder::Shared) => mgd.clone(),
             Some(TrackerEncoder::Own) if has_detail && self.sam2 == WeightSource::Recipe => {
-                warnings.push(format!(
-                    "`{model}` mattes every frame alone: to follow an object it needs a SAM2.1 \
-                     checkpoint too (`--sam2`), and none was given"
-                ));
-                None
+                let published = tracker.and_then(|tracker| tracker.weights.as_deref());
+                let found = published.and_then(fetched);
+                if found.is_none() {
+                    let hint = published.map_or("`--sam2`".into(), |published| {
+                        format!("`mgdsam2 fetch {published}`, or `--sam2`")
+                    });
+                    warnings.push(format!(
+                        "`{model}` mattes every frame alone: to follow an object it needs a \
+                         SAM2.1 checkpoint too ({hint}), and there is none"
+                    ));
+                }
+                found.map(|path| Checkpoint::open(&path)).transpose()?.map(Rc::new)
             }
             Some(TrackerEncoder::Own) => Some(Rc::new(of_tracker.open(recipe, warnings)?)),
             None => None,
@@ -77,7 +85,8 @@ impl Weights {
 /// Where weights come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum WeightSource {
-    /// What the recipe names: shipped weights or, until they are made, (loudly) random ones.
+    /// What the recipe names: shipped weights (until they are made, loudly, random ones), or
+    /// published ones that have been fetched.
     #[default]
     Recipe,
     /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.
@@ -100,13 +109,27 @@ impl WeightSource {
                 }
                 Ok(Checkpoint::random(*seed))
             }
-            Self::Recipe if !recipe.weights.shipped => Err(EngineError::NoWeights {
-                model: recipe.name.clone(),
-                from: recipe.weights.source.clone(),
-            }),
-            Self::Recipe => shipped(recipe, warnings),
+            Self::Recipe if recipe.weights.shipped => shipped(recipe, warnings),
+            Self::Recipe => match fetched(&recipe.name) {
+                Some(path) => Ok(Checkpoint::open(&path)?),
+                None => Err(EngineError::NoWeights {
+                    model: recipe.name.clone(),
+                    from: recipe.weights.source.clone(),
+                }),
+            },
         }
     }
+}
+
+/// Where the published weights of the recipe called `name` belong: in the user's data folder.
+/// `None` where the user has none.
+pub fn place_of(name: &str) -> Option<PathBuf> {
+    Some(dirs::data_dir()?.join("mgdsam2/weights").join(format!("{name}.pt")))
+}
+
+/// The published weights of the recipe called `name`, if they have been fetched.
+pub fn fetched(name: &str) -> Option<PathBuf> {
+    place_of(name).filter(|path| path.is_file())
 }
 
 fn shipped(recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, EngineError> {

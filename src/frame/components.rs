@@ -18,11 +18,18 @@ pub(super) fn size(frame: &FrameView, component: usize) -> PlaneSize {
     }
 }
 
-/// Row `y` of a component; P010's to the nearest of 8 bits.
-pub(super) fn read(frame: &FrameView, component: usize, y: usize, out: &mut [u8]) {
+/// Row `y` of a component, where it lies or else in `out`; P010's to the nearest of 8 bits.
+pub(super) fn read<'a>(
+    frame: &FrameView<'a>,
+    component: usize,
+    y: usize,
+    out: &'a mut [u8],
+) -> &'a [u8] {
     use PixelFormat::*;
     let columns = out.len();
     match (frame.format, component) {
+        (Nv12, 0) | (I420 | Gray8, _) => return frame.row(component, y, columns),
+        (Yv12, _) => return frame.row((3 - component) % 3, y, columns),
         (P010Le, 0) => {
             let words = frame.row(0, y, 2 * columns).as_chunks::<2>().0;
             out.iter_mut().zip(words).for_each(|(out, &word)| *out = word_to_byte(word));
@@ -35,15 +42,13 @@ pub(super) fn read(frame: &FrameView, component: usize, y: usize, out: &mut [u8]
                 *out = word_to_byte(word.to_le_bytes());
             }
         }
-        (Nv12, 1 | 2) => {
+        (Nv12, _) => {
             let pairs = frame.row(1, y, 2 * columns).as_chunks::<2>().0;
             let shift = 8 * (component as u32 - 1);
             for (out, &pair) in out.iter_mut().zip(pairs) {
                 *out = (u16::from_le_bytes(pair) >> shift) as u8;
             }
         }
-        (Yv12, 1 | 2) => out.copy_from_slice(frame.row(3 - component, y, columns)),
-        (Nv12 | I420 | Yv12 | Gray8, _) => out.copy_from_slice(frame.row(component, y, columns)),
         (packed, _) => {
             let offset = packed.rgb_offsets().unwrap_or([0, 1, 2])[component];
             let bytes = packed.packed_pixel_bytes();
@@ -56,6 +61,7 @@ pub(super) fn read(frame: &FrameView, component: usize, y: usize, out: &mut [u8]
             }
         }
     }
+    out
 }
 
 fn word_to_byte(word: [u8; 2]) -> u8 {

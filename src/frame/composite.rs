@@ -1,15 +1,18 @@
 //! The frame's own colours with alpha, in the layout that goes on.
-use super::alpha::{alpha_with_slope, alpha_without_slope};
+use super::alpha::{
+    alpha_with_slope, alpha_without_slope, alpha16_with_slope, alpha16_without_slope,
+};
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
-use super::convert::{convert_pixels, convert_row, interleave, scale_row};
+use super::convert::{FromYuv, convert_row, interleave, samples_to_rgb, scale_row};
+use super::foreground::{Foreground, Guesses, ROW_STEP, is_between, keep_ends};
 use super::refine::Coefficients;
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
 use super::upsample::Upsample;
 use super::{Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat};
 
-/// What becomes of the colours. GRAY8 targets are the matte itself in any case.
+/// What becomes of the colours. Grey targets are the matte itself in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Output {
     /// Colours as they are.
@@ -28,16 +31,21 @@ pub struct Composite {
     slope: Upsample,
     offset: Upsample,
     alpha: Vec<u8>,
+    alpha16: Vec<u16>,
     /// In the target's colours.
     colour: [Vec<u8>; 3],
     half: [HalfRow; 3],
     half_bytes: [Vec<u8>; 3],
+    kept_chroma: Vec<u8>,
+    guesses: Guesses,
 }
 
 /// What one frame needs, found once.
 struct Plan {
     /// Samples of the source to bytes of the target.
     to_target: Affine,
+    /// The same, where it is from Y'CbCr to R'G'B'.
+    from_yuv: Option<FromYuv>,
     /// Samples of the source to luma in 0..=1.
     to_luma: ([f32; 3], f32),
     /// Colours are drawn towards this as alpha falls.
@@ -48,6 +56,8 @@ struct Plan {
     /// 4:2:0 chroma goes to 4:2:0 chroma: bytes of the target from samples of the source.
     chroma_to_chroma: Option<Affine>,
     with_chroma: bool,
+    /// Colours are the foreground's own.
+    estimated: bool,
 }
 
 impl Composite {
@@ -58,12 +68,14 @@ impl Composite {
 
     /// `target` gets `frame`'s colours and the alpha of `coefficients` on `frame`'s luma.
     ///
-    /// Targets are RGBA, BGRA, ARGB, ABGR, A420, AYUV or GRAY8, of the frame's size. An alpha in
-    /// `frame` is ignored. Samples that need no conversion come out as they went in.
+    /// Targets are RGBA, BGRA, ARGB, ABGR, A420, AYUV, GRAY8 or GRAY16_LE, of the frame's size. An
+    /// alpha in `frame` is ignored. Samples that need no conversion come out as they went in, but
+    /// for an estimated foreground's where alpha is between.
     pub fn run(
         &mut self,
         frame: &FrameView,
         coefficients: &Coefficients,
+        foreground: Foreground,
         output: Output,
         target: &mut FrameViewMut,
     ) -> Result<(), FrameError> {
@@ -72,10 +84,18 @@ impl Composite {
         if coefficients.side == 0 {
             return Err(FrameError::NotFitted);
         }
-        let plan = Plan::new(frame, output, target);
+        let mut plan = Plan::new(frame, output, target);
+        if foreground == Foreground::Estimated && target.format != PixelFormat::Gray8 {
+            plan.estimated = self.guess(frame, coefficients, &plan);
+            plan.with_chroma |= plan.estimated;
+        }
         self.begin(frame, coefficients);
         for y in 0..frame.height {
             self.source.read(frame, y, plan.with_chroma);
+            if target.format == PixelFormat::Gray16Le {
+                self.write_gray16(coefficients, y, plan.to_luma, target);
+                continue;
+            }
             self.alpha_row(coefficients, y, plan.to_luma);
             match target.format {
                 PixelFormat::Gray8 => {
@@ -96,7 +116,33 @@ impl Composite {
             self.slope.begin(coefficients.grid, width, height);
         }
         self.alpha.resize(width, 0);
+        self.alpha16.resize(width, 0);
         self.colour.iter_mut().for_each(|row| row.resize(width, 0));
+    }
+
+    /// Guesses the colours of foreground and background; `false` where the frame has but one.
+    fn guess(&mut self, frame: &FrameView, coefficients: &Coefficients, plan: &Plan) -> bool {
+        self.begin(frame, coefficients);
+        self.guesses.begin(frame.width, frame.height);
+        for y in (0..frame.height).step_by(ROW_STEP) {
+            self.source.read(frame, y, true);
+            self.alpha_row(coefficients, y, plan.to_luma);
+            self.guesses.measure(y, &self.source.samples, &self.alpha);
+        }
+        self.guesses.fill(&plan.to_target)
+    }
+
+    /// One row in the target's colours.
+    fn colour_row(&mut self, plan: &Plan, y: usize) {
+        match &plan.from_yuv {
+            Some(to_rgb) => samples_to_rgb(&self.source.samples, to_rgb, &mut self.colour),
+            None => self.colour.iter_mut().enumerate().for_each(|(i, row)| {
+                convert_row(&self.source.samples, plan.to_target.output(i), row);
+            }),
+        }
+        if plan.estimated && is_between(&self.alpha) {
+            self.guesses.separate(y, &self.alpha, &mut self.colour);
+        }
     }
 
     fn alpha_row(&mut self, coefficients: &Coefficients, y: usize, to_luma: ([f32; 3], f32)) {
@@ -108,15 +154,32 @@ impl Composite {
         alpha_with_slope(slope, offset, &self.source.samples, to_luma, &mut self.alpha);
     }
 
+    fn write_gray16(
+        &mut self,
+        coefficients: &Coefficients,
+        y: usize,
+        to_luma: ([f32; 3], f32),
+        target: &mut FrameViewMut,
+    ) {
+        let offset = self.offset.row(&coefficients.offset, y);
+        if coefficients.grid == 0 {
+            alpha16_without_slope(offset, &mut self.alpha16);
+        } else {
+            let slope = self.slope.row(&coefficients.slope, y);
+            let samples = &self.source.samples;
+            alpha16_with_slope(slope, offset, samples, to_luma, &mut self.alpha16);
+        }
+        let row = target.row_mut(0, y, 2 * self.alpha16.len());
+        for (bytes, alpha) in row.chunks_exact_mut(2).zip(&self.alpha16) {
+            bytes.copy_from_slice(&alpha.to_le_bytes());
+        }
+    }
+
     fn write_packed(&mut self, plan: &Plan, y: usize, target: &mut FrameViewMut) {
         let pixels = target.row_mut(0, y, 4 * self.alpha.len());
-        let Some(anchor) = plan.anchor else {
-            let (samples, to_target) = (&self.source.samples, &plan.to_target);
-            return convert_pixels(samples, to_target, &self.alpha, plan.shifts, pixels);
-        };
-        for (i, row) in self.colour.iter_mut().enumerate() {
-            convert_row(&self.source.samples, plan.to_target.output(i), row);
-            blend_row(row, &self.alpha, anchor[i]);
+        self.colour_row(plan, y);
+        for (row, anchor) in self.colour.iter_mut().zip(plan.anchor.into_iter().flatten()) {
+            blend_row(row, &self.alpha, anchor);
         }
         if plan.opaque {
             self.alpha.fill(255);
@@ -125,8 +188,12 @@ impl Composite {
     }
 
     fn write_a420(&mut self, frame: &FrameView, plan: &Plan, y: usize, target: &mut FrameViewMut) {
+        if plan.estimated {
+            self.colour_row(plan, y);
+        } else {
+            convert_row(&self.source.samples, plan.to_target.output(0), &mut self.colour[0]);
+        }
         let luma = &mut self.colour[0];
-        convert_row(&self.source.samples, plan.to_target.output(0), luma);
         if let Some(anchor) = plan.anchor {
             blend_row(luma, &self.alpha, anchor[0]);
         }
@@ -150,23 +217,26 @@ impl Composite {
         let [half_u, half_v, half_alpha] = &mut self.half;
         let [u_bytes, v_bytes, alpha_bytes] = &mut self.half_bytes;
         let mut done = !y.is_multiple_of(2) || y + 1 == height;
-        if plan.anchor.is_some() {
+        if plan.anchor.is_some() || plan.estimated {
             done = half_alpha.add(&self.alpha, y, height, alpha_bytes);
         }
         for (i, (half, bytes)) in [(half_u, u_bytes), (half_v, v_bytes)].into_iter().enumerate() {
-            match &plan.chroma_to_chroma {
-                None => {
-                    let row = &mut self.colour[1 + i];
+            if plan.chroma_to_chroma.is_none() || plan.estimated {
+                let row = &mut self.colour[1 + i];
+                if !plan.estimated {
                     convert_row(&self.source.samples, plan.to_target.output(1 + i), row);
-                    half.add(row, y, height, bytes);
                 }
-                Some(to_bytes) if done => {
-                    let samples = &self.source.chroma(frame, y / 2)[i];
-                    bytes.resize(samples.len(), 0);
-                    let (weights, k) = to_bytes.output(1 + i);
-                    scale_row(samples, weights[1 + i], k, bytes);
+                half.add(row, y, height, bytes);
+            }
+            if let Some(to_bytes) = plan.chroma_to_chroma.as_ref().filter(|_| done) {
+                let samples = &self.source.chroma(frame, y / 2)[i];
+                let (weights, k) = to_bytes.output(1 + i);
+                self.kept_chroma.resize(samples.len(), 0);
+                scale_row(samples, weights[1 + i], k, &mut self.kept_chroma);
+                match plan.estimated {
+                    true => keep_ends(&self.kept_chroma, alpha_bytes, bytes),
+                    false => bytes.clone_from(&self.kept_chroma),
                 }
-                Some(_) => {}
             }
             if done {
                 if let Some(anchor) = plan.anchor {
@@ -205,21 +275,25 @@ impl Plan {
         let straight_through = target.format == PixelFormat::A420 && is_subsampled(frame.format);
         let chroma_to_chroma = (straight_through && same_matrix).then(|| requantise(1.0));
         Self {
+            from_yuv: FromYuv::of(&to_target, depth(frame.format), CHROMA_SCALE)
+                .filter(|_| !target.format.is_yuv()),
             to_target,
             to_luma,
             anchor: anchor.map(in_target),
             opaque: matches!(output, Output::Over(_)),
             shifts: shifts(target.format),
             with_chroma: to_luma.0[1..] != [0.0; 2]
-                || (target.format != PixelFormat::Gray8 && chroma_to_chroma.is_none()),
+                || (!is_grey(target.format) && chroma_to_chroma.is_none()),
             chroma_to_chroma,
+            estimated: false,
         }
     }
 }
 
 fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameError> {
     use PixelFormat::*;
-    if !matches!(target.format, Rgba | Bgra | Argb | Abgr | A420 | Ayuv | Gray8) {
+    let is_packed = matches!(target.format, Rgba | Bgra | Argb | Abgr | Ayuv);
+    if !(is_packed || target.format == A420 || is_grey(target.format)) {
         return Err(FrameError::Output { found: target.format });
     }
     let (expected, found) = ((frame.width, frame.height), (target.width, target.height));
@@ -227,6 +301,11 @@ fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameErr
         true => target.check(),
         false => Err(FrameError::TargetSize { expected, found }),
     }
+}
+
+/// The matte alone.
+fn is_grey(format: PixelFormat) -> bool {
+    matches!(format, PixelFormat::Gray8 | PixelFormat::Gray16Le)
 }
 
 /// Of the three colours and alpha in a packed pixel, in bits from its first byte.

@@ -17,6 +17,7 @@ pub enum PixelFormat {
     Rgbx,
     Bgrx,
     Gray8,
+    Gray16Le,
     A420,
     Ayuv,
 }
@@ -50,13 +51,14 @@ impl PixelFormat {
     /// Whether samples are Y'CbCr (or Y' alone), and so need a matrix and a range.
     pub fn is_yuv(self) -> bool {
         use PixelFormat::*;
-        matches!(self, Nv12 | I420 | Yv12 | P010Le | Gray8 | A420 | Ayuv)
+        matches!(self, Nv12 | I420 | Yv12 | P010Le | Gray8 | Gray16Le | A420 | Ayuv)
     }
 
     /// Bytes from one pixel to the next in plane 0, 10-bit layouts apart.
     pub(super) fn packed_pixel_bytes(self) -> usize {
         use PixelFormat::*;
         match self {
+            Gray16Le => 2,
             Rgb | Bgr => 3,
             Rgba | Bgra | Argb | Abgr | Rgbx | Bgrx | Ayuv => 4,
             Nv12 | I420 | Yv12 | P010Le | Gray8 | A420 => 1,
@@ -71,7 +73,7 @@ impl PixelFormat {
             Bgr | Bgra | Bgrx => Some([2, 1, 0]),
             Argb => Some([1, 2, 3]),
             Abgr => Some([3, 2, 1]),
-            Nv12 | I420 | Yv12 | P010Le | Gray8 | A420 | Ayuv => None,
+            Nv12 | I420 | Yv12 | P010Le | Gray8 | Gray16Le | A420 | Ayuv => None,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Pictures as GStreamer lays them out, and the pixel work on them.
+mod across;
 mod alpha;
 mod blend;
 mod chroma;
@@ -7,12 +8,14 @@ mod components;
 pub mod composite;
 mod convert;
 mod error;
+pub mod foreground;
 mod format;
 pub mod preprocess;
 pub mod refine;
 mod resize;
 mod sigmoid;
 mod source_rows;
+pub mod steady;
 mod stretch;
 mod upsample;
 mod vector;

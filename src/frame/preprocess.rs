@@ -45,8 +45,7 @@ impl Squash {
         let from_yuv = to_rgb(frame);
         for (y, image) in image.chunks_exact_mut((3 * self.side).max(1)).enumerate() {
             for (component, resize) in self.resize[..count].iter_mut().enumerate() {
-                let read = |r, out: &mut [u8]| components::read(frame, component, r, out);
-                resize.row(y, read, &mut self.row[component]);
+                resize.row(y, frame, component, &mut self.row[component]);
             }
             let Some(from_yuv) = &from_yuv else {
                 interleave_rgb(&self.row, image);
@@ -66,7 +65,7 @@ fn to_rgb(frame: &FrameView) -> Option<FromYuv> {
         _ => frame.colorimetry,
     };
     let map = Affine::to_rgb(colorimetry, 8, 1.0);
-    FromYuv::of(&map).filter(|_| frame.format.is_yuv())
+    FromYuv::of(&map, 8, 1).filter(|_| frame.format.is_yuv())
 }
 
 vectorised! {

@@ -171,6 +171,12 @@ pub(super) fn round_to_byte(value: f32) -> u8 {
     round_to_bits(value.clamp(0.0, 255.0)) as u8
 }
 
+/// To the nearest in 0..=65535, likewise.
+#[inline(always)]
+pub(super) fn round_to_word(value: f32) -> u16 {
+    round_to_bits(value.clamp(0.0, 65535.0)) as u16
+}
+
 /// The nearest whole number of 0..2^22 in the low bits, halves to even; those of not-a-number are 0.
 #[inline(always)]
 fn round_to_bits(value: f32) -> u32 {
@@ -179,7 +185,11 @@ fn round_to_bits(value: f32) -> u32 {
     (value + 12_582_912.0).to_bits()
 }
 
-fn check_elements(name: &'static str, expected: usize, found: usize) -> Result<(), FrameError> {
+pub(super) fn check_elements(
+    name: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), FrameError> {
     match found == expected {
         true => Ok(()),
         false => Err(FrameError::Elements { name, expected, found }),

@@ -2,19 +2,19 @@
 //!
 //! A library would do, but the fast ones compile a kernel for every pixel type and every
 //! instruction set into this crate: minutes of build for what is two short loops.
+use super::FrameView;
+use super::across::Across;
+use super::components;
 use super::vector::vectorised;
 
-/// What weights of one output sample sum to, in bits.
-const WEIGHT_BITS: u32 = 15;
+/// What weights of one output sample sum to, in bits: each fits a signed word.
+pub(super) const WEIGHT_BITS: u32 = 14;
 
 /// Samples between the two passes have this many bits below a byte's.
-const BETWEEN_BITS: u32 = 8;
+pub(super) const BETWEEN_BITS: u32 = 8;
 
 /// Output samples that are summed at once; rows are padded to whole blocks.
 const BLOCK: usize = 32;
-
-/// Output samples of a row at once, across.
-const LANES: usize = 8;
 
 /// A plane's own size, and what of it lies under the frame; the square is filled from this.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -28,10 +28,12 @@ pub(super) struct PlaneSize {
 #[derive(Debug, Default)]
 pub(super) struct Resize {
     of: (PlaneSize, usize),
-    across: Axis,
+    across: Across,
     down: Axis,
-    /// One row of the plane, padded for the last taps.
+    /// One row of the plane, where it must be gathered.
     row: Vec<u8>,
+    /// And where it must be made longer.
+    long_row: Vec<u8>,
     /// Rows at the square's width; row `r` is the `r % down.taps`th.
     between: Vec<u16>,
     /// Rows of the plane that have been resized.
@@ -40,13 +42,11 @@ pub(super) struct Resize {
 
 /// What each output sample takes of one direction's input samples: `taps` from `first` on.
 #[derive(Debug, Default)]
-struct Axis {
-    taps: usize,
-    first: Vec<u32>,
+pub(super) struct Axis {
+    pub(super) taps: usize,
+    pub(super) first: Vec<u32>,
     /// `taps` for each output.
-    weights: Vec<u16>,
-    /// The weights of [`LANES`] outputs side by side, tap by tap; the last outputs are padding.
-    lanes: Vec<[u16; LANES]>,
+    pub(super) weights: Vec<u16>,
 }
 
 impl Resize {
@@ -57,29 +57,27 @@ impl Resize {
             return;
         }
         self.of = (size, side);
-        // Bytes are read four at a time.
-        self.across = Axis::new(size.columns, size.covered.0, side, 4);
-        self.across.fill_lanes();
+        self.across = Across::new(size.columns, size.covered.0, side);
         self.down = Axis::new(size.rows, size.covered.1, side, 1);
-        self.row = vec![0; size.columns + self.across.taps];
+        self.row = vec![0; size.columns];
+        self.long_row = vec![0; self.across.reach()];
         self.between = vec![0; padded(side) * self.down.taps];
     }
 
-    /// Row `y` of the square, in order from 0, with padding; `read` gives rows of the plane.
-    pub(super) fn row(
-        &mut self,
-        y: usize,
-        mut read: impl FnMut(usize, &mut [u8]),
-        out: &mut Vec<u8>,
-    ) {
+    /// Row `y` of the square, in order from 0, with padding, from the rows of a frame's component.
+    pub(super) fn row(&mut self, y: usize, frame: &FrameView, component: usize, out: &mut Vec<u8>) {
         let (size, side) = self.of;
         let (taps, width) = (self.down.taps, padded(side));
         let (first, weights) = self.down.of(y);
         // Taps beyond the plane have no weight.
         for r in self.done..(first + taps).min(size.rows) {
-            read(r, &mut self.row[..size.columns]);
             let between = &mut self.between[r % taps * width..][..width];
-            across(&self.row, &self.across, between);
+            let mut row = components::read(frame, component, r, &mut self.row);
+            if row.len() < self.long_row.len() {
+                self.long_row[..row.len()].copy_from_slice(row);
+                row = &self.long_row;
+            }
+            self.across.run(row, between);
             self.done = r + 1;
         }
         out.resize(width, 0);
@@ -93,8 +91,9 @@ pub(super) fn padded(side: usize) -> usize {
 }
 
 impl Axis {
-    /// Triangles as wide as the scale, or one sample where the plane grows.
-    fn new(from: usize, covered: f64, to: usize, multiple: usize) -> Self {
+    /// Triangles as wide as the scale, or one sample where the plane grows. All taps lie within
+    /// the `from` samples, unless these are fewer.
+    pub(super) fn new(from: usize, covered: f64, to: usize, multiple: usize) -> Self {
         let scale = covered / to as f64;
         let support = scale.max(1.0);
         let mut taps: usize = 1;
@@ -108,74 +107,42 @@ impl Axis {
                 (first, (first..end).map(weight).collect())
             })
             .collect();
-        let taps = taps.next_multiple_of(multiple);
-        let weights = spans.iter().flat_map(|(_, weights)| whole_weights(weights, taps)).collect();
-        let first = spans.iter().map(|(first, _)| *first as u32).collect();
-        Self { taps, first, weights, lanes: Vec::new() }
+        let mut axis = Self { taps: taps.next_multiple_of(multiple), ..Self::default() };
+        for (first, weights) in spans {
+            let start = first.min(from.saturating_sub(axis.taps));
+            axis.first.push(start as u32);
+            axis.weights.extend(std::iter::repeat_n(0, first - start));
+            axis.weights.extend(whole_weights(&weights));
+            axis.weights.resize(axis.first.len() * axis.taps, 0);
+        }
+        axis
     }
 
-    /// Pads to whole blocks.
-    fn fill_lanes(&mut self) {
+    /// Outputs up to whole blocks, the last of no weight.
+    pub(super) fn padded(mut self) -> Self {
         let outputs = padded(self.first.len());
-        self.first.resize(outputs, 0);
+        self.first.resize(outputs, self.first.last().copied().unwrap_or(0));
         self.weights.resize(outputs * self.taps, 0);
-        let lanes = self.weights.chunks_exact(LANES * self.taps).flat_map(|weights| {
-            (0..self.taps).map(|tap| std::array::from_fn(|lane| weights[lane * self.taps + tap]))
-        });
-        self.lanes = lanes.collect();
+        self
     }
 
-    fn of(&self, i: usize) -> (usize, &[u16]) {
+    /// An output's first sample, and the weights from there.
+    pub(super) fn of(&self, i: usize) -> (usize, &[u16]) {
         (self.first[i] as usize, &self.weights[i * self.taps..][..self.taps])
     }
 }
 
-/// `weights` as whole numbers that sum to 2^15, then zeros up to `taps` of them.
-fn whole_weights(weights: &[f64], taps: usize) -> Vec<u16> {
+/// `weights` as whole numbers that sum to 2^14.
+fn whole_weights(weights: &[f64]) -> impl Iterator<Item = u16> {
     let one = f64::from(1 << WEIGHT_BITS) / weights.iter().sum::<f64>();
     let (mut sum, mut given) = (0.0, 0);
-    let whole = weights.iter().map(|weight| {
+    weights.iter().map(move |weight| {
         // What rounding took from one is given to the next.
         sum += weight * one;
         let step = sum.round() as u32 - given;
         given += step;
         step as u16
-    });
-    whole.chain(std::iter::repeat(0)).take(taps).collect()
-}
-
-vectorised! {
-    /// One row at the square's width.
-    fn across(row: &[u8], axis: &Axis, between: &mut [u16]) {
-        const SHIFT: u32 = WEIGHT_BITS - BETWEEN_BITS;
-        let weights = axis.lanes.chunks_exact(axis.taps);
-        let firsts = axis.first.as_chunks::<LANES>().0;
-        let outs = between.as_chunks_mut::<LANES>().0.iter_mut();
-        for ((out, firsts), weights) in outs.zip(firsts).zip(weights) {
-            let mut sums = [1 << (SHIFT - 1); LANES];
-            for (i, weights) in weights.as_chunks::<4>().0.iter().enumerate() {
-                let mut fours = [0; LANES];
-                for (word, &first) in fours.iter_mut().zip(firsts) {
-                    *word = four(row, first as usize + 4 * i);
-                }
-                for (tap, weights) in weights.iter().enumerate() {
-                    for ((sum, four), &weight) in sums.iter_mut().zip(fours).zip(weights) {
-                        *sum += (four >> (8 * tap) & 0xff) * u32::from(weight);
-                    }
-                }
-            }
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = (sum >> SHIFT) as u16;
-            }
-        }
-    }
-}
-
-/// Four bytes in one word, the first lowest.
-#[inline(always)]
-fn four(row: &[u8], at: usize) -> u32 {
-    let bytes = &row[at..at + 4];
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    })
 }
 
 vectorised! {

@@ -42,7 +42,9 @@ pub(super) fn to_rgb(frame: &FrameView) -> Affine {
 /// Formats that keep an alpha or are only written are refused.
 pub(super) fn check_input(frame: &FrameView) -> Result<(), FrameError> {
     match frame.format {
-        PixelFormat::A420 | PixelFormat::Ayuv => Err(FrameError::Input { found: frame.format }),
+        PixelFormat::A420 | PixelFormat::Ayuv | PixelFormat::Gray16Le => {
+            Err(FrameError::Input { found: frame.format })
+        }
         _ => frame.check(),
     }
 }

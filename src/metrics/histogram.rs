@@ -129,8 +129,10 @@ fn centroid_split(gt: Gray<'_>) -> (usize, usize) {
     let (mut n, mut sum_x, mut sum_y) = (0_u64, 0_u64, 0_u64);
     for y in 0..gt.height() {
         let row = gt.row(y).iter().map(|&g| u32::from(g > GT_THRESHOLD));
-        let (count, xs) =
-            row.zip(0_u32..).fold((0, 0), |(count, xs), (set, x)| (count + set, xs + set * x));
+        // A mask in place of a product, which plain SSE2 has not for 32 bits.
+        let (count, xs) = row.zip(0_u32..).fold((0, 0), |(count, xs), (set, x)| {
+            (count + set, xs + (x & 0_u32.wrapping_sub(set)))
+        });
         n += u64::from(count);
         sum_x += u64::from(xs);
         sum_y += u64::from(count) * y as u64;

@@ -8,6 +8,7 @@ use super::EPS;
 use super::Gray;
 use super::distance::ColumnFeatures;
 use super::distance::Envelope;
+use super::distance::REACH as FULL_WEIGHT_PX;
 use super::histogram::GT_THRESHOLD;
 use super::histogram::Levels;
 use super::histogram::Pair;
@@ -16,10 +17,8 @@ use super::histogram::Pair;
 const REACH: usize = 3;
 /// The Gaussian's standard deviation, in pixels.
 const SIGMA: f64 = 5.0;
-/// From this distance on an error in the background weighs 2 to the last bit of an `f64`.
-const FULL_WEIGHT_PX: u16 = 270;
-/// The same squared.
-const FULL_WEIGHT_D2: usize = FULL_WEIGHT_PX as usize * FULL_WEIGHT_PX as usize;
+/// From [`FULL_WEIGHT_PX`] on an error in the background weighs 2, to a part in 80 million.
+const FULL_WEIGHT_D2: usize = FULL_WEIGHT_PX * FULL_WEIGHT_PX;
 
 /// Weighted precision and recall of one pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,8 +92,10 @@ fn spread_row(
     (y, errors): (usize, &mut [u8]),
 ) -> f64 {
     let row = pred.row(y);
-    let mut background = Background { pred, levels, features, envelope, y, found: None };
-    let near = near.mark(features.row(y), y);
+    let near = near.mark(features.row(y));
+    let asked = row.iter().zip(near).rposition(|(&p, &near)| p != levels.black || near != 0);
+    let Some(last) = asked else { return 0.0 };
+    let mut background = Background { pred, levels, features, envelope, y, last, found: None };
     let mut false_positives = 0.0;
     for start in (0..row.len()).step_by(BLOCK) {
         let block = start..(start + BLOCK).min(row.len());
@@ -128,6 +129,8 @@ struct Background<'a> {
     features: &'a ColumnFeatures,
     envelope: &'a mut Envelope,
     y: usize,
+    /// The last column that may be asked for.
+    last: usize,
     /// Whether the envelope was built and found foreground.
     found: Option<bool>,
 }
@@ -137,14 +140,15 @@ impl Background<'_> {
     /// pixel, where one is near. `x` may not decrease from call to call.
     fn spread(&mut self, x: usize, spread: &mut u8) -> f64 {
         let error = self.levels.value[usize::from(self.pred.row(self.y)[x])];
-        let build = || self.envelope.build(self.features, self.y, FULL_WEIGHT_PX);
+        let build = || self.envelope.build(self.features.row(self.y), x..self.last + 1);
         if !*self.found.get_or_insert_with(build) {
             return error * 2.0;
         }
         let (d2, nearest_x) = self.envelope.nearest(x);
         let d2 = d2 as usize;
         if d2 <= 2 * REACH * REACH {
-            let nearest_y = usize::from(self.features.row(self.y)[nearest_x]);
+            let offset = self.features.row(self.y)[nearest_x];
+            let nearest_y = self.y.wrapping_add_signed(offset.into());
             *spread = self.levels.white - self.pred.row(nearest_y)[nearest_x];
         }
         error * background_weights()[d2.min(FULL_WEIGHT_D2)]
@@ -160,13 +164,13 @@ struct Near {
 }
 
 impl Near {
-    fn mark(&mut self, nearest_row: &[u16], y: usize) -> &[u8] {
-        let width = nearest_row.len();
+    fn mark(&mut self, offsets: &[i8]) -> &[u8] {
+        let width = offsets.len();
         self.columns.resize(width + 2 * REACH, 0);
         self.near.clear();
         self.near.resize(width, 0);
-        let marks = self.columns[REACH..].iter_mut().zip(nearest_row);
-        marks.for_each(|(m, row)| *m = u8::from(row.abs_diff(y as u16) <= REACH as u16));
+        let marks = self.columns[REACH..].iter_mut().zip(offsets);
+        marks.for_each(|(m, offset)| *m = u8::from(offset.unsigned_abs() <= REACH as u8));
         for shift in 0..=2 * REACH {
             let columns = &self.columns[shift..];
             self.near.iter_mut().zip(columns).for_each(|(near, column)| *near |= column);

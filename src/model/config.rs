@@ -43,6 +43,59 @@ pub struct Config {
     /// predicts four pixels each.
     #[serde(default)]
     pub drm_half: bool,
+    /// Blocks that are left out.
+    #[serde(default)]
+    pub ablate: Vec<Ablation>,
+}
+
+/// A block that can be left out of the graph, to see what it is worth.
+///
+/// The weights that are left stay as they were trained *with* the block. What is measured is how
+/// much they have come to rely on it: more than what a model trained without it would lose, which
+/// is what papers' ablations tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ablation {
+    /// MPAdapters add nothing: Hiera sees each view for itself.
+    Mpadapter,
+    /// MCEM hands its tokens on as they are.
+    Mcem,
+    /// HMIM too: the decoder gets the pyramid's finer levels as SAM2's does.
+    Hmim,
+    /// No detail refinement: the logits are the mean of the mask decoder's own masks, those of the
+    /// quadrants joined and that of the whole, both enlarged bilinearly.
+    Drm,
+    /// All five views come from the half-size picture: the quadrants are cut from its enlargement.
+    /// DRM still sees the picture itself. It takes as long as five true views.
+    MultiView,
+}
+
+impl Ablation {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::Mpadapter, Self::Mcem, Self::Hmim, Self::Drm, Self::MultiView];
+
+    /// `mpadapter`, `mcem`, `hmim`, `drm` or `multi-view`, as recipes spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mpadapter => "mpadapter",
+            Self::Mcem => "mcem",
+            Self::Hmim => "hmim",
+            Self::Drm => "drm",
+            Self::MultiView => "multi-view",
+        }
+    }
+
+    /// Prefixes of the keys that are of no use without the block.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Mpadapter => &["image_encoder.trunk.mpadapter."],
+            Self::Mcem => &["sam_mask_decoder.new_multifieldcrossatt."],
+            Self::Hmim => &["sam_mask_decoder.new_fusion1.", "sam_mask_decoder.new_fusion2."],
+            Self::Drm => &["detail_enhance."],
+            Self::MultiView => &[],
+        }
+    }
 }
 
 /// What of a model Hiera depends on.
@@ -76,6 +129,16 @@ pub struct NeckConfig {
 }
 
 impl Config {
+    /// Whether `block` is left out.
+    pub fn ablates(&self, block: Ablation) -> bool {
+        self.ablate.contains(&block)
+    }
+
+    /// Prefixes of the keys that only blocks that are left out would use.
+    pub(super) fn ablated_keys(&self) -> impl Iterator<Item = String> {
+        self.ablate.iter().flat_map(|block| block.keys()).map(|key| key.to_string())
+    }
+
     /// The image encoder, with adapters.
     pub fn hiera(&self) -> HieraConfig {
         HieraConfig {
@@ -85,7 +148,7 @@ impl Config {
             global_att_blocks: self.global_att_blocks.clone(),
             window_pos_embed_bkg_spatial_size: self.window_pos_embed_bkg_spatial_size,
             window_spec: self.window_spec,
-            scale_factor: Some(self.scale_factor),
+            scale_factor: (!self.ablates(Ablation::Mpadapter)).then_some(self.scale_factor),
         }
     }
 

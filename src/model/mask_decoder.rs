@@ -114,16 +114,23 @@ pub(super) fn predict_masks<'c>(
     mask_tokens: &Tensor<'c>,
     upscaled: &Tensor<'c>,
 ) -> Tensor<'c> {
-    let (&[n, masks, dim], &[_, c, h, w]) =
-        (mask_tokens.shape.as_slice(), upscaled.shape.as_slice())
+    let (&[n, masks, _], &[_, c, h, w]) = (mask_tokens.shape.as_slice(), upscaled.shape.as_slice())
     else {
         return upscaled.clone();
     };
-    let kernel = |i: usize| {
-        let s = s.at("output_hypernetworks_mlps").at(i);
-        mlp(&s, &mask_tokens.slice(1, i..i + 1), &[dim, dim, c], Tensor::relu)
-    };
-    let kernels: Vec<_> = (0..masks).map(kernel).collect();
+    let kernels: Vec<_> =
+        (0..masks).map(|i| mask_kernel(s, i, &mask_tokens.slice(1, i..i + 1), c)).collect();
     let kernels = Tensor::concat(&kernels.iter().collect::<Vec<_>>(), 1);
     kernels.matmul(&upscaled.reshape(&[n, c, h * w])).reshape(&[n, masks, h, w])
+}
+
+/// What mask token `i`, (N, 1, C), makes of the upscaled embedding's `channels`.
+pub(super) fn mask_kernel<'c>(
+    s: &Scope<'c>,
+    i: usize,
+    token: &Tensor<'c>,
+    channels: usize,
+) -> Tensor<'c> {
+    let (s, dim) = (s.at("output_hypernetworks_mlps").at(i), token.shape[2]);
+    mlp(&s, token, &[dim, dim, channels], Tensor::relu)
 }

@@ -2,11 +2,11 @@
 use super::detail_refinement::detail_refinement;
 use super::fpn_neck::fpn_level;
 use super::hiera::hiera;
-use super::layers::channels_first;
+use super::layers::{channels_first, channels_last};
 use super::multi_view_decoder::{DecoderInput, multi_view_decoder};
 use super::sam2::shared_features;
-use super::{Config, Sam2Config, position_encoding, views};
-use crate::onnx::{Graph, GraphError, OnnxModel, Scope, Tensor};
+use super::{Ablation, Config, Sam2Config, position_encoding, views};
+use crate::onnx::{Graph, GraphError, Interpolation::Bilinear, OnnxModel, Scope, Tensor};
 use crate::signature::{Signature, TensorSpec};
 
 /// ImageNet's mean and standard deviation of R, G, B in 0..=1.
@@ -92,7 +92,7 @@ pub fn mgd_sam2<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> Tensor<'c>
 /// Of the five views: Hiera's first two stages and the neck's features at stride 16, which the
 /// decoder takes; and all four stages.
 fn encode<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>) -> ([Tensor<'c>; 3], [Tensor<'c>; 4]) {
-    let views = views::of_picture(image);
+    let views = views::of_picture(image, !c.ablates(Ablation::MultiView));
     s.tap("input.views", &views);
     let encoder = s.at("image_encoder");
     let stages = hiera(&encoder.at("trunk"), &c.hiera(), &views);
@@ -116,10 +116,21 @@ fn decode<'c>(
         top: s.clone(),
         prompt: prompt.cloned(),
     };
-    let embedding = multi_view_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
-    let logits = detail_refinement(&s.at("detail_enhance"), c, image, &embedding);
+    let decoded = multi_view_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
+    let logits = match c.ablates(Ablation::Drm) {
+        true => unrefined(&decoded.mask_logits, [image.shape[2], image.shape[3]]),
+        false => detail_refinement(&s.at("detail_enhance"), c, image, &decoded.embedding),
+    };
     s.tap("output.logits", &logits);
     logits
+}
+
+/// The views' masks (V, 1, h, w) as one of `height` x `width`: locals and global in equal parts.
+fn unrefined<'c>(mask_logits: &Tensor<'c>, [height, width]: [usize; 2]) -> Tensor<'c> {
+    let (locals, global) = views::split(mask_logits);
+    let local = channels_first(&views::stitch(&channels_last(&locals)));
+    let [local, global] = [local, global].map(|x| x.resize(height, width, Bilinear));
+    local.add(&global).mul(&mask_logits.scope().scalar(0.5))
 }
 
 /// The whole pyramid and its position encodings, for comparison: levels 0 and 1 go into HMIM
@@ -133,12 +144,12 @@ fn tap_pyramid<'c>(s: &Scope<'c>, c: &Config, stages: &[Tensor<'c>; 4]) {
     }
 }
 
-/// Prefixes of keys that published checkpoints hold and nothing uses.
+/// Prefixes of keys that published checkpoints hold and nothing of `c` uses.
 pub fn unused_keys(c: &Config) -> Vec<String> {
     let adapter = "image_encoder.trunk.mpadapter";
     let shared = (1..=4).map(|stage| format!("{adapter}.shared_mlp{stage}."));
     let [_, d1, d2, d3] = c.stages;
     let last = [(2, d1), (3, d2), (4, d3 - 1), (4, d3)];
     let last = last.map(|(stage, i)| format!("{adapter}.lightweight_mlp{stage}_{i}."));
-    shared.chain(last).collect()
+    shared.chain(last).chain(c.ablated_keys()).collect()
 }

@@ -22,6 +22,6 @@ pub mod sam2_config;
 pub mod two_way_transformer;
 pub mod views;
 
-pub use config::Config;
+pub use config::{Ablation, Config};
 pub use mgd_sam2::{detail_decoder_graph, detail_encoder_graph, image_graph, unused_keys};
 pub use sam2_config::Sam2Config;

@@ -3,10 +3,10 @@ use super::fpn_neck::lateral;
 use super::layers::{
     SMALL_EPSILON, affine, channels_first, channels_last, conv2d, layer_norm, linear, mlp,
 };
-use super::mask_decoder::{conv_transpose, output_tokens, predict_masks};
+use super::mask_decoder::{conv_transpose, mask_kernel, output_tokens, predict_masks};
 use super::multi_view::{LocalsAndGlobals, compose, hmim, hmim_output, mcem, stitched};
 use super::two_way_transformer::two_way_transformer;
-use super::{Config, position_encoding, prompt_encoder, views};
+use super::{Ablation, Config, position_encoding, prompt_encoder, views};
 use crate::onnx::{Interpolation::Bilinear, Scope, Tensor, Weight};
 
 /// The published models predict two masks, of which the second counts.
@@ -28,9 +28,23 @@ pub struct DecoderInput<'c> {
     pub prompt: Option<[Tensor<'c>; 2]>,
 }
 
-/// Returns the upscaled embedding (V, drm_img_dim, 4h, 4w), of which the details are made.
-pub fn multi_view_decoder<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c>) -> Tensor<'c> {
-    let &[v, h, w, dim] = input.image.shape.as_slice() else { return input.image.clone() };
+/// What the mask decoder makes of the views.
+pub struct DecoderOutput<'c> {
+    /// The upscaled embedding (V, drm_img_dim, 4h, 4w), of which the details are made.
+    pub embedding: Tensor<'c>,
+    /// Each view's mask (V, 1, 4h, 4w), for training and for models without DRM.
+    pub mask_logits: Tensor<'c>,
+}
+
+/// The views' embeddings and masks.
+pub fn multi_view_decoder<'c>(
+    s: &Scope<'c>,
+    c: &Config,
+    input: &DecoderInput<'c>,
+) -> DecoderOutput<'c> {
+    let &[v, h, w, dim] = input.image.shape.as_slice() else {
+        panic!("image tokens are (V, h, w, C)")
+    };
     let image = input.image.within(s).add(&dense_prompt(input, dim)).reshape(&[v, h * w, dim]);
     let tokens = output_tokens(s, v, [MASKS, dim]);
     let sizes = [c.dec_heads, c.dec_mlp_dim];
@@ -40,11 +54,22 @@ pub fn multi_view_decoder<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c
     s.tap("decoder.transformer.src", &image);
     s.tap("decoder.transformer.tokens", &tokens);
 
-    let image = mcem(&s.at("new_multifieldcrossatt"), c, &image.reshape(&[v, h, w, dim]));
-    let upscaled = upscale(s, c, &image, input);
-    s.tap("decoder.upscaled_embedding", &upscaled);
-    tap_heads(s, &tokens, &upscaled);
-    upscaled
+    let mut image = image.reshape(&[v, h, w, dim]);
+    if !c.ablates(Ablation::Mcem) {
+        image = mcem(&s.at("new_multifieldcrossatt"), c, &image);
+    }
+    let embedding = upscale(s, c, &image, input);
+    s.tap("decoder.upscaled_embedding", &embedding);
+    tap_heads(s, &tokens, &embedding);
+    let mask_logits = view_masks(s, &tokens, &embedding);
+    DecoderOutput { embedding, mask_logits }
+}
+
+/// The last of the [`MASKS`] masks.
+fn view_masks<'c>(s: &Scope<'c>, tokens: &Tensor<'c>, embedding: &Tensor<'c>) -> Tensor<'c> {
+    let &[v, c, h, w] = embedding.shape.as_slice() else { return embedding.clone() };
+    let kernel = mask_kernel(s, MASKS - 1, &tokens.slice(1, 1 + MASKS..2 + MASKS), c);
+    kernel.matmul(&embedding.reshape(&[v, c, h * w])).reshape(&[v, 1, h, w])
 }
 
 /// The mask as each view sees it, (5, h, w, C), or what stands for no mask, (1, C).
@@ -52,7 +77,7 @@ fn dense_prompt<'c>(input: &DecoderInput<'c>, dim: usize) -> Tensor<'c> {
     let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
     let Some([mask, has_mask]) = &input.prompt else { return no_mask };
     let &[_, _, h, w] = mask.shape.as_slice() else { return no_mask };
-    let locals = views::of_picture(&mask.resize(2 * h, 2 * w, Bilinear)).slice(0, 0..4);
+    let locals = views::of_picture(&mask.resize(2 * h, 2 * w, Bilinear), true).slice(0, 0..4);
     let masks = Tensor::concat(&[&locals, mask], 0);
     let embedded = channels_last(&prompt_encoder::mask(&input.top, &masks, dim));
     let has_none = input.top.scalar(1.0).sub(has_mask);
@@ -66,13 +91,50 @@ fn dense_pe<'c>(s: &Scope<'c>, [dim, h, w]: [usize; 3]) -> Tensor<'c> {
     channels_last(&pe).reshape(&[1, h * w, dim])
 }
 
-/// HMIM at strides 8 and 4, then SAM2's two transposed convolutions.
+/// SAM2's two transposed convolutions, to which HMIM adds strides 8 and 4.
 fn upscale<'c>(
     s: &Scope<'c>,
     c: &Config,
     image: &Tensor<'c>,
     input: &DecoderInput<'c>,
 ) -> Tensor<'c> {
+    let [s0, s1] = match c.ablates(Ablation::Hmim) {
+        true => plain_levels(s, c, input),
+        false => fused_levels(s, c, image, input),
+    };
+    s.tap("decoder.conv_s0", &channels_first(&s0));
+    s.tap("decoder.conv_s1", &channels_first(&s1));
+
+    let up = s.at("output_upscaling");
+    let x = channels_last(&conv_transpose(&up.at(0), &channels_first(image), c.d_model / 4));
+    let x = layer_norm(&up.at(1), &x.add(&s1), SMALL_EPSILON).gelu();
+    let x = conv_transpose(&up.at(3), &channels_first(&x), c.drm_img_dim);
+    x.add(&channels_first(&s0)).gelu()
+}
+
+/// The pyramid at strides 4 and 8 as SAM2's decoder gets it: each view for itself.
+fn plain_levels<'c>(s: &Scope<'c>, c: &Config, input: &DecoderInput<'c>) -> [Tensor<'c>; 2] {
+    let convolved = |level: usize, name: Option<(&str, usize)>| {
+        let tokens = &input.high_res[level];
+        let channels = c.neck().level_dims[level];
+        let lateral = lateral(&input.neck, level, [tokens.shape[3], channels]);
+        let [weight, bias] = match name {
+            Some((name, out)) => compose(pointwise(&s.at(name), [channels, out]), &lateral),
+            None => lateral,
+        };
+        affine(tokens, s, &weight, &bias)
+    };
+    let s0 = (!c.hmim_thin).then_some(("conv_s0", c.drm_img_dim));
+    [convolved(0, s0), convolved(1, Some(("conv_s1", c.d_model / 4)))]
+}
+
+/// HMIM at strides 8 and 4.
+fn fused_levels<'c>(
+    s: &Scope<'c>,
+    c: &Config,
+    image: &Tensor<'c>,
+    input: &DecoderInput<'c>,
+) -> [Tensor<'c>; 2] {
     let dim = c.d_model;
     let (fusion2, fusion1) = (s.at("new_fusion2"), s.at("new_fusion1"));
     let y = hmim(
@@ -99,14 +161,7 @@ fn upscale<'c>(
         true => Tensor::concat(&full.each_ref(), 0),
         false => conv_after_hmim(&s.at("conv_s0"), &fusion1, &y, [dim, c.drm_img_dim]),
     };
-    s.tap("decoder.conv_s0", &channels_first(&s0));
-    s.tap("decoder.conv_s1", &channels_first(&s1));
-
-    let up = s.at("output_upscaling");
-    let x = channels_last(&conv_transpose(&up.at(0), &channels_first(image), dim / 4));
-    let x = layer_norm(&up.at(1), &x.add(&s1), SMALL_EPSILON).gelu();
-    let x = conv_transpose(&up.at(3), &channels_first(&x), c.drm_img_dim);
-    x.add(&channels_first(&s0)).gelu()
+    [s0, s1]
 }
 
 /// HMIM's own output.
@@ -125,10 +180,13 @@ fn conv_after_hmim<'c>(
     y: &LocalsAndGlobals<'c>,
     [dim, out]: [usize; 2],
 ) -> Tensor<'c> {
-    let conv: [Weight<'c>; 2] =
-        [s.weight("weight", &[out, dim, 1, 1]).reshape(&[out, dim]), s.weight("bias", &[out])];
-    let [weight, bias] = compose(conv, &hmim_output(fusion, dim));
+    let [weight, bias] = compose(pointwise(s, [dim, out]), &hmim_output(fusion, dim));
     Tensor::concat(&y.each_ref().map(|y| affine(y, s, &weight, &bias)).each_ref(), 0)
+}
+
+/// A 1x1 convolution as a matrix: weight (out, in), bias (out).
+fn pointwise<'c>(s: &Scope<'c>, [inp, out]: [usize; 2]) -> [Weight<'c>; 2] {
+    [s.weight("weight", &[out, inp, 1, 1]).reshape(&[out, inp]), s.weight("bias", &[out])]
 }
 
 /// What training looks at and inference does not: masks per view, their IoU, the object score.

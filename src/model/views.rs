@@ -9,12 +9,17 @@ pub fn split<'c>(views: &Tensor<'c>) -> (Tensor<'c>, Tensor<'c>) {
     (views.slice(0, 0..v / 5 * 4), views.slice(0, v / 5 * 4..v))
 }
 
-/// (B, 3, 2S, 2S) to (5B, 3, S, S).
-pub fn of_picture<'c>(picture: &Tensor<'c>) -> Tensor<'c> {
+/// (B, 3, 2S, 2S) to (5B, 3, S, S). Without `multi_view` the quadrants have no more detail than
+/// the global view, which is enlarged and cut for them.
+pub fn of_picture<'c>(picture: &Tensor<'c>, multi_view: bool) -> Tensor<'c> {
     let &[b, c, h, w] = picture.shape.as_slice() else { return picture.clone() };
     let (h, w) = (h / 2, w / 2);
-    let quadrants = picture.reshape(&[b, c, 2, h, 2, w]).permute(&[0, 2, 4, 1, 3, 5]);
     let global = picture.resize(h, w, Interpolation::Bilinear);
+    let source = match multi_view {
+        true => picture.clone(),
+        false => global.resize(2 * h, 2 * w, Interpolation::Bilinear),
+    };
+    let quadrants = source.reshape(&[b, c, 2, h, 2, w]).permute(&[0, 2, 4, 1, 3, 5]);
     Tensor::concat(&[&quadrants.reshape(&[4 * b, c, h, w]), &global], 0)
 }
 

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 /// The oldest operator set in which bfloat16 convolutions are valid.
 const OPSET: i64 = 22;
 const IR_VERSION: i64 = 10;
+/// The field of `ModelProto` that holds the graph.
+const GRAPH_TAG: u32 = 7;
 /// Protobuf messages end at 2 GiB; weights beyond this go into a file of their own.
 const LARGEST_MESSAGE: usize = (2 << 30) - (64 << 20);
 
@@ -22,12 +24,17 @@ impl OnnxModel {
 
     /// The model as one message.
     pub fn to_bytes(&self) -> Result<Vec<u8>, GraphError> {
-        let model = self.message(self.graph.clone());
-        match model.encoded_len() {
+        match self.message_len(&self.graph) {
             size if size > LARGEST_MESSAGE => {
                 Err(GraphError::TooLarge(self.graph.name.clone(), size))
             }
-            _ => Ok(model.encode_to_vec()),
+            size => {
+                // Fields may come in any order: the graph, last, need not be moved or copied.
+                let mut bytes = Vec::with_capacity(size);
+                bytes.extend(self.message(None).encode_to_vec());
+                prost::encoding::message::encode(GRAPH_TAG, &self.graph, &mut bytes);
+                Ok(bytes)
+            }
         }
     }
 
@@ -45,7 +52,7 @@ impl OnnxModel {
             data_path.push(".data");
             move_weights(&mut graph, Path::new(&data_path))?;
         }
-        fs::write(path, self.message(graph).encode_to_vec())
+        fs::write(path, self.message(Some(graph)).encode_to_vec())
     }
 
     /// The names and shapes of all outputs, in order.
@@ -72,12 +79,12 @@ impl OnnxModel {
         graph.encoded_len() + 256
     }
 
-    fn message(&self, graph: GraphProto) -> ModelProto {
+    fn message(&self, graph: Option<GraphProto>) -> ModelProto {
         ModelProto {
             ir_version: IR_VERSION,
             producer_name: env!("CARGO_PKG_NAME").into(),
             producer_version: env!("CARGO_PKG_VERSION").into(),
-            graph: Some(graph),
+            graph,
             opset_import: vec![OperatorSetIdProto { version: OPSET }],
         }
     }

@@ -38,4 +38,16 @@ impl Exchange {
     pub fn logits(&self) -> &[f32] {
         floats(&self.logits)
     }
+
+    /// The picture's bytes and the logits, to be written.
+    pub fn image_and_logits(&mut self) -> (&[u8], &mut [f32]) {
+        let image = match &self.image {
+            Tensor::U8(pixels) => pixels.as_slice(),
+            Tensor::F32(_) => &[],
+        };
+        match &mut self.logits {
+            Tensor::F32(logits) => (image, logits),
+            Tensor::U8(_) => (image, &mut []),
+        }
+    }
 }

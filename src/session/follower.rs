@@ -72,8 +72,8 @@ impl Follower {
         self.is_detected = false;
     }
 
-    /// What `frame` asks, its picture being `image`. After a cut nothing is remembered; but if
-    /// nothing else `can_detect` an object in the new scene, what was prompted is.
+    /// What `frame` asks, its picture being `image`; `can_detect` says whether anything else can
+    /// find an object.
     pub(super) fn begin(
         &mut self,
         frame: &Frame,
@@ -81,16 +81,7 @@ impl Follower {
         can_detect: bool,
     ) -> Result<Task, SessionError> {
         if let (Some(limit), Tensor::U8(pixels)) = (frame.propagation.scene_cut, image) {
-            let change = self.cuts.change(pixels, square_side(pixels));
-            if change > limit {
-                tracing::debug!(change, limit, "scene cut");
-                self.scene_cuts += 1;
-                self.absent_since = None;
-                self.tracker.bank_mut().forget_tracked();
-                if can_detect {
-                    self.forget();
-                }
-            }
+            self.look_for_cut(pixels, limit, can_detect);
         }
         if !frame.propagation.is_on {
             self.forget();
@@ -102,6 +93,21 @@ impl Follower {
             None if self.tracker.bank().is_empty() => Task::Wait,
             None => Task::Find,
         })
+    }
+
+    /// After a cut nothing is remembered; but if nothing else can find an object in the new scene,
+    /// what was prompted is.
+    fn look_for_cut(&mut self, pixels: &[u8], limit: f32, can_detect: bool) {
+        let change = self.cuts.change(pixels, square_side(pixels));
+        if change <= limit {
+            return;
+        }
+        tracing::debug!(change, limit, "scene cut");
+        self.scene_cuts += 1;
+        match can_detect {
+            true => self.forget(),
+            false => self.tracker.bank_mut().forget_tracked(),
+        }
     }
 
     /// Does what the frame asks, by the `features` of its picture. A prompt corrects what was

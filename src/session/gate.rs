@@ -2,17 +2,17 @@
 use super::tracker::NO_OBJECT;
 use crate::frame::Upsample;
 
-/// A mask logit from which on the gate is fully open; sure background is at its negative double.
+/// Mask logits from which on the gate is open, and up to which it is shut.
 const OPEN: f32 = 0.0;
 const SHUT: f32 = -4.0;
 /// The mask grows by this share of the picture's side: hair reaches beyond it.
-const GROWTH: usize = 16;
+const GROWTH: usize = 12;
 /// Twice this share of the side is how wide the gate's edge is to each side.
 const SOFTNESS: usize = 64;
 
 /// The tracked mask, widened and softened, times the matte's alpha.
 ///
-/// Within 1/32 of the picture's side around the mask alpha stays as it is; from about 3/32 on it
+/// Within 1/32 of the picture's side around the mask alpha stays as it is; from 1/8 on it
 /// is zero.
 #[derive(Debug, Default)]
 pub(super) struct Gate {

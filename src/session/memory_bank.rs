@@ -2,6 +2,7 @@
 //!
 //! As SAM2's `_prepare_memory_conditioned_features`, with a bound: what no later frame can look
 //! at is forgotten, so that hours of video need what seconds do.
+use super::memory_selection::{Evidence, MemorySelection};
 use super::{SessionError, values};
 use crate::backend::Tensor;
 use crate::signature;
@@ -15,18 +16,6 @@ pub(super) const MASKED: f32 = -1e4;
 
 /// Prompted frames that wait for tracking to come by, at most.
 const MOST_PROMPTED: usize = 64;
-
-/// Which frames are remembered and looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MemorySelection {
-    /// As SAM2: the last frames, whatever was found in them.
-    #[default]
-    Sam2,
-    /// The last frames in which the object was found well, and one in which it was told apart
-    /// from something like it.
-    Gated,
-}
 
 /// SAM2's options of what is looked at; the defaults are SAM2.1's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +68,10 @@ pub struct MemoryBank {
     memory_frames: usize,
     /// Prompted frames in the order of their prompts.
     conditioning: Vec<Memory>,
-    /// The last frames that were tracked.
+    /// The last frames that were tracked and are worth it.
     tracked: Vec<Memory>,
+    /// Of a gated selection, the last frame that told the object from something like it.
+    told_apart: Option<Memory>,
 }
 
 /// Inputs of [`signature::tracker::memory_attention`] but for the features, in its order.
@@ -107,24 +98,25 @@ impl MemoryBank {
     /// Nothing is remembered yet.
     pub fn new(shape: TrackerShape, options: BankOptions) -> Self {
         let (memory_frames, conditioning, tracked) = (shape.num_maskmem, Vec::new(), Vec::new());
-        Self { shape, options, memory_frames, conditioning, tracked }
+        Self { shape, options, memory_frames, conditioning, tracked, told_apart: None }
     }
 
     /// Forgets everything.
     pub fn reset(&mut self) {
         self.conditioning.clear();
-        self.tracked.clear();
+        self.forget_tracked();
     }
 
     /// Forgets all but what was prompted.
     pub fn forget_tracked(&mut self) {
         self.tracked.clear();
+        self.told_apart = None;
     }
 
-    /// Forgets all frames but `frame`.
+    /// Forgets all but `frame`, which was prompted.
     pub fn forget_all_but(&mut self, frame: FrameIndex) {
         self.conditioning.retain(|memory| memory.frame == frame);
-        self.tracked.retain(|memory| memory.frame == frame);
+        self.forget_tracked();
     }
 
     /// Whether nothing is remembered.
@@ -170,17 +162,33 @@ impl MemoryBank {
         }
     }
 
-    /// Remembers a tracked frame, unless it was prompted.
-    pub fn remember_tracked(&mut self, frame: FrameIndex, features: &[f32], pointer: &[f32]) {
+    /// Remembers a tracked frame, unless it was prompted or is not worth it.
+    pub fn remember_tracked(
+        &mut self,
+        frame: FrameIndex,
+        features: &[f32],
+        pointer: &[f32],
+        evidence: Evidence,
+    ) {
         if self.conditioning.iter().any(|memory| memory.frame == frame) {
             return;
         }
         let reach = self.reach();
-        // The buffers of what is forgotten serve again.
-        let spare = self
+        let mut spare = self
             .tracked
             .iter()
             .position(|memory| memory.frame == frame || (memory.frame - frame).abs() >= reach);
+        if self.options.selection == MemorySelection::Gated {
+            if !evidence.is_good() {
+                return;
+            }
+            if evidence.tells_apart() {
+                let memory = Memory { frame, features: features.into(), pointer: pointer.into() };
+                self.told_apart = Some(memory);
+            }
+            spare = (self.tracked.len() as FrameIndex >= reach).then_some(0);
+        }
+        // The buffers of what is forgotten serve again.
         let mut memory = match spare {
             Some(i) => self.tracked.remove(i),
             None => Memory { frame, features: Vec::new(), pointer: Vec::new() },
@@ -222,9 +230,17 @@ impl MemoryBank {
     }
 
     fn select(&self, frame: FrameIndex) -> Selection<'_> {
-        let (near, far) = self.split_conditioning(frame);
+        let (mut near, far) = self.split_conditioning(frame);
+        let is_gated = self.options.selection == MemorySelection::Gated;
+        if near.len() < self.shape.conditioning_frames {
+            near.extend(&self.told_apart);
+        }
         let num_maskmem = self.shape.num_maskmem;
-        let tracked = |at: FrameIndex| {
+        // The frame that was, or counts as, the `n`-th before this one.
+        let tracked = |n: FrameIndex, at: FrameIndex| {
+            if is_gated {
+                return self.tracked.iter().rev().nth(n as usize - 1);
+            }
             let of = |memories: &[&'_ Memory]| memories.iter().position(|m| m.frame == at);
             let tracked = self.tracked.iter().find(|memory| memory.frame == at);
             tracked.or_else(|| of(&far).map(|i| far[i]))
@@ -232,7 +248,7 @@ impl MemoryBank {
         let mut frames: Vec<_> = near.iter().map(|&memory| (num_maskmem - 1, memory)).collect();
         for n in (1..self.memory_frames).rev() {
             let at = self.remembered_before(frame, n as FrameIndex);
-            frames.extend(tracked(at).map(|memory| (n - 1, memory)));
+            frames.extend(tracked(n as FrameIndex, at).map(|memory| (n - 1, memory)));
         }
         let is_past = |memory: &&Memory| self.behind(frame, memory.frame) >= 0;
         let conditioning = near.iter().copied();
@@ -240,7 +256,8 @@ impl MemoryBank {
         let mut pointers: Vec<_> =
             conditioning.map(|memory| (self.behind(frame, memory.frame), memory)).collect();
         let last = (1..self.pointers_in_clip() as FrameIndex)
-            .filter_map(|n| tracked(frame - n * self.direction()).map(|memory| (n, memory)));
+            .filter_map(|n| tracked(n, frame - n * self.direction()))
+            .map(|memory| (self.behind(frame, memory.frame), memory));
         pointers.extend(last);
         Selection { frames, pointers }
     }
@@ -279,7 +296,9 @@ impl MemoryBank {
     /// Forgets what no frame from `frame` on can look at.
     fn forget_old(&mut self, frame: FrameIndex) {
         let reach = self.reach();
-        self.tracked.retain(|memory| (memory.frame - frame).abs() < reach);
+        if self.options.selection == MemorySelection::Sam2 {
+            self.tracked.retain(|memory| (memory.frame - frame).abs() < reach);
+        }
         loop {
             let is_old = |m: &&Memory| self.behind(frame, m.frame) >= reach;
             let old = self.conditioning.iter().filter(is_old);

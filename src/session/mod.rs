@@ -8,6 +8,7 @@ mod follower;
 mod gate;
 mod mask_selection;
 pub mod memory_bank;
+mod memory_selection;
 pub mod prompt;
 mod prompt_text;
 mod propagation;
@@ -18,7 +19,8 @@ pub use coverage::Coverage;
 pub use error::SessionError;
 pub use exchange::Exchange;
 pub use mask_selection::MaskSelection;
-pub use memory_bank::{BankOptions, FrameIndex, MemoryBank, MemorySelection};
+pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
+pub use memory_selection::{Evidence, MemorySelection};
 pub use prompt::{Point, PointKind, Prompt};
 pub use propagation::{Frame, MemoryState, Propagation};
 pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
@@ -137,7 +139,7 @@ fn detail_alone(
     logits: &mut Tensor,
 ) -> Result<(), SessionError> {
     let Some((encoder, follower)) = tracking else { return detail.run(image, &[], logits) };
-    follower.forget();
+    follower.reset();
     if encoder.is_shared() {
         encoder.run(image)?;
     }

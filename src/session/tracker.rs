@@ -1,6 +1,7 @@
 //! SAM2's video tracker: follows one object from its prompt on.
 use super::mask_selection::MaskSelection;
 use super::memory_bank::{BankOptions, FrameIndex, MemoryBank, Recalled};
+use super::memory_selection::{Evidence, has_rival};
 use super::prompt::{Prompt, PromptTensors};
 use super::{SessionError, floats, values};
 use crate::backend::{Engine, Tensor};
@@ -203,14 +204,26 @@ impl Tracker {
         let inputs = [&self.conditioned[0], high_res_0, high_res_1];
         self.engines.decoder.run(&inputs, &mut self.decoded)?;
         let choice = self.multi(&self.decoded);
+        let mask = choice.mask;
         let decoded = mem::take(&mut self.decoded);
         self.take(&decoded, choice);
         self.decoded = decoded;
         self.encode_memory(features, false)?;
         if self.mask.is_remembered {
-            self.bank.remember_tracked(frame, floats(&self.remembered[0]), &self.mask.obj_ptr);
+            let (features, pointer) = (floats(&self.remembered[0]), &self.mask.obj_ptr);
+            self.bank.remember_tracked(frame, features, pointer, self.evidence(mask));
         }
         Ok(&self.mask)
+    }
+
+    /// What speaks for this frame, whose mask is that of the decoder's masks.
+    fn evidence(&self, mask: usize) -> Evidence {
+        let TrackedMask { object_score_logit, iou, low_res_logits, .. } = &self.mask;
+        Evidence {
+            object_score_logit: *object_score_logit,
+            iou: *iou,
+            has_rival: has_rival(floats(&self.decoded[0]), low_res_logits.len(), mask),
+        }
     }
 
     /// The best of the masks for ambiguous prompts.

@@ -1,6 +1,6 @@
 //! The graphs of MGD-SAM2's image path where a tracker guides it or shares its encoder.
 //!
-//! [`image`](super::image) is the path as published. Where the tracked mask is the dense prompt,
+//! [`image`] is the path as published. Where the tracked mask is the dense prompt,
 //! it has two inputs more; where the tracker shares the encoder, it is cut in two behind it.
 use super::tracker::TrackerShape;
 use super::{ElementType, Signature, TensorSpec, image, spec};
@@ -18,7 +18,7 @@ pub struct DetailShape {
     pub is_prompted: bool,
 }
 
-/// [`image`](super::image), with `mask_logits` (1, 1, S / 4, S / 4), the tracked mask before the
+/// [`image`], with `mask_logits` (1, 1, S / 4, S / 4), the tracked mask before the
 /// sigmoid, and `has_mask` (1), 1 where it counts and 0 where not, if it is prompted.
 pub fn whole(shape: &DetailShape) -> Signature {
     let mut signature = image(shape.inp_size);

@@ -1,23 +1,31 @@
 //! What following an object adds to a frame: `cargo bench --bench tracker -- base-plus`.
 //!
 //! Random weights, in the recipe's arithmetic, from an empty cache in a temporary folder. Frames
-//! with and without propagation take turns in blocks, so that a busy machine slows both; the
-//! session's own share is that of the same frames on engines that do nothing.
+//! with and without propagation take turns in blocks, so that a busy machine slows both, and
+//! processor seconds are told beside those of the clock; the session's own share is that of the
+//! same frames on engines that do nothing. Last comes memory attention alone, by its slots.
 #![allow(clippy::unwrap_used)]
+use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
+use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::{self, Opened, Recipe, Request, Weights, tracker_recipe::TrackerRecipe};
+use gstmgdsam2::model::Sam2Config;
+use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
+use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
     Exchange, Frame, Prompt, Propagation, Session, Tracker, TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::detail::{DetailShape, whole};
-use gstmgdsam2::signature::{ElementType, Signature, tracker};
-use std::env;
+use gstmgdsam2::signature::{ElementType, Precision, Signature, tracker};
 use std::time::Instant;
+use std::{env, fs};
 
-const BLOCKS: usize = 3;
-/// Frames of a block; the first ones, until the memory is full, are not counted.
-const FRAMES: i64 = 12;
-const UNCOUNTED: i64 = 7;
+const BLOCKS: usize = 4;
+/// Frames of a block, of which the first is not counted. How full the memory is does not matter:
+/// unused slots cost as much as used ones.
+const FRAMES: i64 = 4;
+/// (num_maskmem, conditioning_frames) of memory attention.
+const SLOTS: [[usize; 2]; 6] = [[1, 1], [3, 1], [5, 1], [7, 1], [7, 2], [7, 4]];
 
 fn main() {
     let models: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -27,6 +35,8 @@ fn main() {
 }
 
 fn measure(model: &str) {
+    let recipe = Recipe::find(model).unwrap();
+    let own = Cost::median(block(&mut idle(&recipe), true));
     let cache = tempfile::tempdir().unwrap();
     let request = Request {
         model: model.into(),
@@ -43,24 +53,87 @@ fn measure(model: &str) {
         off.extend(block(&mut session, false));
         on.extend(block(&mut session, true));
     }
-    let idle = median(block(&mut idle(&Recipe::find(model).unwrap()), true));
-    let (off, on) = (median(off), median(on));
-    println!(
-        "{model} {precision:?}: off {:.1} ms, on {:.1} ms, {:+.1} %; the session alone {:.2} ms, \
-         {:.2} %",
-        1e3 * off,
-        1e3 * on,
-        100.0 * (on / off - 1.0),
-        1e3 * idle,
-        100.0 * idle / on,
-    );
+    let (off, on) = (Cost::median(off), Cost::median(on));
+    println!("{model} {precision:?}, a frame without and with propagation:");
+    for (clock, of) in [("clock", Cost::clock as fn(&Cost) -> f64), ("cpu", Cost::cpu)] {
+        let (off, on) = (of(&off), of(&on));
+        let added = 100.0 * (on / off - 1.0);
+        println!("  {clock:5} {:8.1} ms, {:8.1} ms, {added:+5.1} %", 1e3 * off, 1e3 * on);
+    }
+    let share = 100.0 * own.clock / on.clock;
+    println!("  the session itself {:.2} ms, {share:.2} %", 1e3 * own.clock);
+    for [num_maskmem, conditioning_frames] in SLOTS {
+        let model = &recipe.tracker.as_ref().unwrap().model;
+        let model = Sam2Config { num_maskmem, conditioning_frames, ..model.clone() };
+        let cost = attention(&model, precision);
+        let frames = model.shape().frames();
+        println!(
+            "  memory attention to {frames:2} frames: {:.1} ms, cpu {:.1} ms",
+            1e3 * cost.clock,
+            1e3 * cost.cpu
+        );
+    }
 }
 
-/// Seconds of each counted frame.
-fn block(session: &mut Session, is_on: bool) -> Vec<f64> {
+/// Memory attention alone.
+fn attention(model: &Sam2Config, precision: Precision) -> Cost {
+    let weights = Checkpoint::random(0);
+    let [_, plan, ..] = tracker_graphs(model, ElementType::U8);
+    let graph = Graph::new(&plan.0.graph, &weights, Precision::F32);
+    let onnx = tracker_graph(graph, model, &plan).unwrap().to_bytes().unwrap();
+    let mut engine = OpenVino::build(&onnx, &plan.0, &Options { precision, threads: 0 }).unwrap();
+    let inputs: Vec<_> = plan.0.inputs.iter().map(Tensor::zeros).collect();
+    let mut outputs: Vec<_> = plan.0.outputs.iter().map(Tensor::zeros).collect();
+    let inputs: Vec<_> = inputs.iter().collect();
+    let costs = (0..9).map(|_| Cost::of(|| engine.run(&inputs, &mut outputs).unwrap()));
+    Cost::median(costs.skip(1).collect())
+}
+
+/// Seconds of one thing.
+#[derive(Clone, Copy)]
+struct Cost {
+    clock: f64,
+    cpu: f64,
+}
+
+impl Cost {
+    fn of(work: impl FnOnce()) -> Self {
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        work();
+        Self { clock: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu }
+    }
+
+    fn clock(&self) -> f64 {
+        self.clock
+    }
+
+    fn cpu(&self) -> f64 {
+        self.cpu
+    }
+
+    fn median(costs: Vec<Self>) -> Self {
+        let median = |of: fn(&Self) -> f64| {
+            let mut seconds: Vec<_> = costs.iter().map(of).collect();
+            seconds.sort_by(f64::total_cmp);
+            seconds[seconds.len() / 2]
+        };
+        Self { clock: median(Self::clock), cpu: median(Self::cpu) }
+    }
+}
+
+/// Of this process and all its threads, in steps of 10 ms.
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = |i: usize| fields[i].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// What each counted frame costs.
+fn block(session: &mut Session, is_on: bool) -> Vec<Cost> {
     let mut exchange = Exchange::new(session.side());
     let corners = [Prompt::from_corners([0.2, 0.2], [0.8, 0.8])];
-    let mut seconds = Vec::new();
+    let mut costs = Vec::new();
     for index in 0..FRAMES {
         let value = |i: usize| (i / 3 * 7 % 251 + 3 * index as usize) as u8;
         exchange.image_mut().iter_mut().enumerate().for_each(|(i, v)| *v = value(i));
@@ -68,18 +141,10 @@ fn block(session: &mut Session, is_on: bool) -> Vec<f64> {
         let prompts = if is_first { &corners[..] } else { &[] };
         let propagation = Propagation { is_on, ..Propagation::default() };
         let frame = Frame { index, is_first, prompts, propagation, ..Frame::default() };
-        let start = Instant::now();
-        session.step(&frame, &mut exchange).unwrap();
-        if index >= UNCOUNTED {
-            seconds.push(start.elapsed().as_secs_f64());
-        }
+        let cost = Cost::of(|| assert!(session.step(&frame, &mut exchange).is_ok()));
+        costs.extend((!is_first).then_some(cost));
     }
-    seconds
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
+    costs
 }
 
 /// The recipe's session on engines that do nothing but find the object everywhere.

@@ -7,6 +7,7 @@ use crate::pictures::Picture;
 use crate::refine::fit;
 use gst::prelude::*;
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::RefineMode;
 use gstmgdsam2::frame::{Colorimetry, Matrix, PixelFormat};
 
@@ -102,7 +103,13 @@ fn opaque(frame: &Picture, format: PixelFormat) -> Picture {
     let coefficients = fit(&[0; 12], &[30.0; 4], 2, RefineMode::Off);
     let mut target = Picture::new(format, SIZE, frame.colorimetry, 0);
     Composite::new()
-        .run(&frame.view(), &coefficients, Output::Straight, &mut target.view_mut())
+        .run(
+            &frame.view(),
+            &coefficients,
+            Foreground::Original,
+            Output::Straight,
+            &mut target.view_mut(),
+        )
         .unwrap();
     target
 }

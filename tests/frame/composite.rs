@@ -4,6 +4,7 @@ use crate::reference;
 use crate::refine::{fit, logits, matte};
 use crate::squash::squash;
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::{Coefficients, RefineMode};
 use gstmgdsam2::frame::{Colorimetry, Matrix, PixelFormat};
 
@@ -22,7 +23,9 @@ fn composite(
     colorimetry: Colorimetry,
 ) -> Picture {
     let mut target = Picture::new(format, (frame.width, frame.height), colorimetry, 7);
-    Composite::new().run(&frame.view(), coefficients, output, &mut target.view_mut()).unwrap();
+    Composite::new()
+        .run(&frame.view(), coefficients, Foreground::Original, output, &mut target.view_mut())
+        .unwrap();
     target
 }
 
@@ -143,6 +146,29 @@ fn every_layout_into_every_layout_is_within_1() {
                     _ => check_packed(&frame, &target, output, &matte),
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn sixteen_bits_of_alpha_are_the_same_matte_and_finer() {
+    let mut noise = Noise(33);
+    for format in INPUTS {
+        let frame = Picture::new(format, (37, 21), BT709, 3).noise(&mut noise);
+        for mode in [RefineMode::GuidedFilter, RefineMode::Off] {
+            let fitted = fit(&squash(&frame, SIDE), &logits(SIDE, &mut noise), SIDE, mode);
+            let straight = Output::Straight;
+            let coarse = composite(&frame, &fitted, straight, PixelFormat::Gray8, BT709);
+            let fine = composite(&frame, &fitted, straight, PixelFormat::Gray16Le, BT709);
+            let mut steps_between = 0;
+            for (x, y) in (0..21).flat_map(|y| (0..37).map(move |x| (x, y))) {
+                let bytes = [fine.at(0, 2 * x, y), fine.at(0, 2 * x + 1, y)];
+                let (fine, coarse) = (u16::from_le_bytes(bytes), coarse.at(0, x, y));
+                let difference = f64::from(fine) / 257.0 - f64::from(coarse);
+                assert!(difference.abs() <= 0.51, "{format:?} {mode:?}: {fine} for {coarse}");
+                steps_between += usize::from(fine % 257 != 0);
+            }
+            assert!(steps_between > 100, "{format:?} {mode:?}: only {steps_between}");
         }
     }
 }

@@ -2,6 +2,7 @@
 use crate::pictures::{BT709, INPUTS, Noise, Picture, TARGETS};
 use crate::refine::fit;
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::preprocess::Squash;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 use gstmgdsam2::frame::{FrameError, PixelFormat};
@@ -9,7 +10,7 @@ use gstmgdsam2::frame::{FrameError, PixelFormat};
 fn run(frame: &Picture, target: &mut Picture) -> Result<(), FrameError> {
     let coefficients = fit(&[9; 48], &[0.5; 16], 4, RefineMode::GuidedFilter);
     let (frame, mut target) = (frame.view(), target.view_mut());
-    Composite::new().run(&frame, &coefficients, Output::Straight, &mut target)
+    Composite::new().run(&frame, &coefficients, Foreground::Original, Output::Straight, &mut target)
 }
 
 #[test]
@@ -63,6 +64,7 @@ fn buffers_of_another_side_are_errors() {
     let unfitted = Composite::new().run(
         &frame.view(),
         &Coefficients::new(),
+        Foreground::Original,
         Output::Straight,
         &mut target.view_mut(),
     );

@@ -3,7 +3,9 @@
 mod against_videoconvert;
 mod composite;
 mod damaged;
+mod foreground;
 mod pictures;
 mod reference;
 mod refine;
 mod squash;
+mod steady;

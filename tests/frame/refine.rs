@@ -4,6 +4,7 @@ use crate::reference::{self, Square};
 use crate::squash::{largest_difference, squash};
 use gstmgdsam2::frame::PixelFormat;
 use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 
 pub fn fit(image: &[u8], logits: &[f32], side: usize, mode: RefineMode) -> Coefficients {
@@ -17,7 +18,13 @@ pub fn matte(frame: &Picture, coefficients: &Coefficients) -> Vec<u8> {
     let size = (frame.width, frame.height);
     let mut target = Picture::new(PixelFormat::Gray8, size, BT709, 0);
     Composite::new()
-        .run(&frame.view(), coefficients, Output::Straight, &mut target.view_mut())
+        .run(
+            &frame.view(),
+            coefficients,
+            Foreground::Original,
+            Output::Straight,
+            &mut target.view_mut(),
+        )
         .unwrap();
     target.planes.remove(0).0
 }
@@ -165,7 +172,9 @@ fn coefficients_apply_to_other_frames_and_sizes() {
         let frame = Picture::new(PixelFormat::Nv12, size, BT709, 0).noise(&mut Noise(seed));
         let mut target = Picture::new(PixelFormat::Gray8, size, BT709, 0);
         let (view, mut out) = (frame.view(), target.view_mut());
-        composite.run(&view, &coefficients, Output::Straight, &mut out).unwrap();
+        composite
+            .run(&view, &coefficients, Foreground::Original, Output::Straight, &mut out)
+            .unwrap();
         assert_eq!(target.planes[0].0, matte(&frame, &coefficients), "{size:?}");
     }
 }

@@ -3,9 +3,11 @@
 //! A thing is a number: the subject of each scene has its own, and so has whatever else stands
 //! about. The tracker finds the thing that its memory's first pointer names, if it is in view;
 //! the detail path sees everything, as a class-agnostic model would.
+#![allow(dead_code, reason = "each test file uses what it needs")]
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::session::{
-    Exchange, Frame, MemoryState, Session, SessionError, Tracker, TrackerEngines, TrackerOptions,
+    Exchange, Frame, MemoryState, Point, PointKind, Prompt, Session, SessionError, Tracker,
+    TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::detail::{DetailShape, whole};
 use gstmgdsam2::signature::tracker::{self, MASKS, TrackerShape};
@@ -122,6 +124,17 @@ impl World {
     /// The matte that came out.
     pub fn alpha(&self) -> Vec<f32> {
         self.exchange.logits().iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect()
+    }
+
+    /// A point on what is shown of the subject.
+    pub fn on_the_subject(&self) -> [Prompt; 1] {
+        let alpha = self.view.lock().unwrap().alpha.clone();
+        let mut covered = (0..alpha.len()).filter(|&i| alpha[i] == 1.0).collect::<Vec<_>>();
+        let middle = covered.len() / 2;
+        let i = *covered.select_nth_unstable(middle).1;
+        let centre = |v: usize| (v as f32 + 0.5) / SIDE as f32;
+        let (x, y) = (centre(i % SIDE), centre(i / SIDE));
+        [Prompt::Points(vec![Point { x, y, kind: PointKind::Foreground }])]
     }
 
     /// The mean difference between the matte and `truth`, in parts of what `truth` covers.

@@ -54,7 +54,7 @@ impl Compiler for OnnxRuntimeSession {
 
     fn compile(
         &self,
-        onnx: &[u8],
+        onnx: Vec<u8>,
         file: &Path,
         _: &Signature,
         _: Precision,

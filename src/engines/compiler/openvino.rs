@@ -70,7 +70,7 @@ impl Compiler for OpenVinoCpu {
 
     fn compile(
         &self,
-        onnx: &[u8],
+        onnx: Vec<u8>,
         file: &Path,
         signature: &Signature,
         precision: Precision,

@@ -70,14 +70,14 @@ impl Compiler for TensorRtGpu {
 
     fn compile(
         &self,
-        onnx: &[u8],
+        onnx: Vec<u8>,
         file: &Path,
         _: &Signature,
         _: Precision,
         progress: &mut dyn FnMut(f32),
     ) -> Result<(), BackendError> {
         let (targets, interrupted) = (self.targets.as_slice(), self.interrupted);
-        let plan = compile(onnx, &mut Compile { targets, progress, interrupted })?;
+        let plan = compile(&onnx, &mut Compile { targets, progress, interrupted })?;
         fs::write(file, plan).map_err(BackendError::Write)
     }
 

@@ -1,147 +1,145 @@
-//! Outlines and hole borders of a mask (Suzuki and Abe, 1985), in the order and from the starting
-//! points of OpenCV's `findContours` with `RETR_TREE` and `CHAIN_APPROX_NONE`.
+//! The outlines of a mask's objects and of their holes, as closed lines of object pixels.
+//!
+//! Objects are 8-connected, holes 4-connected, and each lies in one of the other kind: a tree
+//! (Suzuki and Abe, 1985). Its nodes are found as connected components, its lines by walking along
+//! the edges between set and clear pixels.
 use super::polygon::Point;
+use crate::metrics::components::Components;
+use crate::metrics::components::Connectivity;
+use crate::metrics::components::Run;
 use crate::metrics::mask::Mask;
 
-/// Right first, then counter-clockwise on the screen.
-const DIRECTIONS: [(isize, isize); 8] =
-    [(1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1)];
+/// The tree's root: what lies outside of all objects.
+const OUTSIDE: usize = 0;
 
-/// The picture's frame counts as the hole that everything lies in.
-const FRAME: usize = 0;
-
-/// One closed border.
-struct Border {
-    is_hole: bool,
-    parent: usize,
-    /// The last found first.
-    children: Vec<usize>,
-    points: Vec<Point>,
-}
-
-/// All borders, parents before their children, among siblings the last found first.
+/// Outlines and hole borders, parents before their children and among siblings the lowest first:
+/// the order of OpenCV's `RETR_TREE`, which decides where shared pixels are counted.
 pub(crate) fn find_contours(mask: &Mask) -> Vec<Vec<Point>> {
-    let mut scan = Scan::new(mask);
-    for y in (0..mask.height()).filter(|&y| mask.row(y).iter().any(|&word| word != 0)) {
-        scan.row(y + 1);
+    let nodes = nodes(mask);
+    let mut contours = Vec::new();
+    let mut todo = nodes[OUTSIDE].children.clone();
+    while let Some(node) = todo.pop() {
+        contours.push(walk(mask, nodes[node].first));
+        todo.extend(&nodes[node].children);
     }
-    scan.into_preorder()
+    contours
 }
 
-/// Labels of a picture with one empty pixel around it: 0 outside, 1 inside, else a border's
-/// number, negative where its right neighbour was seen to be outside.
-struct Scan {
-    stride: usize,
-    labels: Vec<i32>,
-    borders: Vec<Border>,
+/// An object or a hole.
+struct Node {
+    /// The edge that the walk around it starts at.
+    first: Edge,
+    /// What lies in it, in the order of rows.
+    children: Vec<usize>,
 }
 
-impl Scan {
-    fn new(mask: &Mask) -> Self {
-        let stride = mask.width() + 2;
-        let mut labels = vec![0; stride * (mask.height() + 2)];
-        for y in 0..mask.height() {
-            mask.columns(y).for_each(|x| labels[(y + 1) * stride + x + 1] = 1);
+/// All objects and holes, each after what it lies in.
+fn nodes(mask: &Mask) -> Vec<Node> {
+    let objects = Components::new(mask, Connectivity::Eight);
+    let gaps = Components::new(&mask.complement(), Connectivity::Four);
+    let mut object_nodes = vec![None; objects.sizes.len()];
+    let mut gap_nodes = outside(&gaps, mask);
+    let root = Node { first: Edge { at: Point { x: 0, y: 0 }, side: WEST }, children: Vec::new() };
+    let mut nodes = vec![root];
+    // Left of a component's first pixel is what it lies in: the run before, or the frame.
+    let mut parent = OUTSIDE;
+    for (run, is_object) in in_order(&objects.runs, &gaps.runs) {
+        if run.start == 0 {
+            parent = OUTSIDE;
         }
-        let frame =
-            Border { is_hole: true, parent: FRAME, children: Vec::new(), points: Vec::new() };
-        Self { stride, labels, borders: vec![frame] }
+        let known = if is_object { &mut object_nodes } else { &mut gap_nodes };
+        parent = *known[run.component].get_or_insert_with(|| {
+            let (x, y) = (run.start as i32, run.y as i32);
+            let first = match is_object {
+                true => Edge { at: Point { x, y }, side: WEST },
+                false => Edge { at: Point { x: x - 1, y }, side: EAST },
+            };
+            nodes.push(Node { first, children: Vec::new() });
+            let node = nodes.len() - 1;
+            nodes[parent].children.push(node);
+            node
+        });
     }
+    nodes
+}
 
-    fn row(&mut self, y: usize) {
-        let row = y * self.stride;
-        let (mut left, mut last_border) = (0, FRAME);
-        for x in 1..self.stride - 1 {
-            let label = self.labels[row + x];
-            if label == left {
-                continue;
-            }
-            let outer = left == 0 && label == 1;
-            let hole = label == 0 && left >= 1;
-            if hole && left > 1 {
-                last_border = border_of(left);
-            }
-            if outer || hole {
-                last_border = self.follow(row + x - usize::from(hole), hole, last_border);
-            } else if label != 0 && label != 1 {
-                last_border = border_of(label);
-            }
-            left = self.labels[row + x];
+/// The gaps that reach the picture's edge are no holes: their node is the root.
+fn outside(gaps: &Components, mask: &Mask) -> Vec<Option<usize>> {
+    let mut nodes = vec![None; gaps.sizes.len()];
+    for run in &gaps.runs {
+        let at_edge = run.start == 0 || run.end == mask.width();
+        if at_edge || run.y == 0 || run.y + 1 == mask.height() {
+            nodes[run.component] = Some(OUTSIDE);
         }
     }
+    nodes
+}
 
-    /// Follows the border that starts at `start`, and returns its number.
-    fn follow(&mut self, start: usize, is_hole: bool, last_border: usize) -> usize {
-        let last = &self.borders[last_border];
-        let parent = if last.is_hole == is_hole { last.parent } else { last_border };
-        let number = self.borders.len();
-        let points = self.trace(start, is_hole, label_of(number));
-        self.borders.push(Border { is_hole, parent, children: Vec::new(), points });
-        self.borders[parent].children.insert(0, number);
-        number
-    }
-
-    fn trace(&mut self, start: usize, is_hole: bool, label: i32) -> Vec<Point> {
-        let from = if is_hole { 0 } else { 4 };
-        let turn = (1..8).map(|i| (from + 8 - i) % 8).find(|&d| self.is_set(start, d));
-        let Some(mut direction) = turn else {
-            self.labels[start] = -label;
-            return vec![self.point(start)];
+/// The runs of both kinds, row by row and from the left; `true` for objects.
+fn in_order<'a>(objects: &'a [Run], gaps: &'a [Run]) -> impl Iterator<Item = (&'a Run, bool)> {
+    let (mut objects, mut gaps) = (objects.iter().peekable(), gaps.iter().peekable());
+    let place = |run: &&Run| (run.y, run.start);
+    std::iter::from_fn(move || {
+        let object = match (objects.peek().map(place), gaps.peek().map(place)) {
+            (Some(object), Some(gap)) => object < gap,
+            (object, _) => object.is_some(),
         };
-        let second = self.step(start, direction);
-        let mut at = start;
-        let mut points = Vec::new();
-        loop {
-            let came_from = direction;
-            direction = (1..=8)
-                .map(|i| (came_from + i) % 8)
-                .find(|&d| self.is_set(at, d))
-                .unwrap_or(came_from);
-            if direction > 0 && direction - 1 < came_from {
-                self.labels[at] = -label;
-            } else if self.labels[at] == 1 {
-                self.labels[at] = label;
-            }
-            points.push(self.point(at));
-            let next = self.step(at, direction);
-            if next == start && at == second {
-                return points;
-            }
-            at = next;
-            direction = (direction + 4) % 8;
+        let run = if object { objects.next() } else { gaps.next() };
+        run.map(|run| (run, object))
+    })
+}
+
+/// A side of a pixel, as the way from its middle to that side.
+type Side = (i32, i32);
+const WEST: Side = (-1, 0);
+const EAST: Side = (1, 0);
+
+/// A side of a set pixel, beyond which a clear pixel lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Edge {
+    at: Point,
+    side: Side,
+}
+
+impl Edge {
+    /// The next edge with clear pixels on the right hand: straight on, or around a corner.
+    fn next(self, mask: &Mask) -> Self {
+        let (right, Point { x, y }) = (self.side, self.at);
+        let ahead = (right.1, -right.0);
+        let moved = |(dx, dy): Side| Point { x: x + dx, y: y + dy };
+        let diagonal = moved((ahead.0 + right.0, ahead.1 + right.1));
+        if is_set(mask, diagonal) {
+            return Self { at: diagonal, side: (-ahead.0, -ahead.1) };
         }
-    }
-
-    fn step(&self, at: usize, direction: usize) -> usize {
-        let (dx, dy) = DIRECTIONS[direction];
-        at.wrapping_add_signed(dy * self.stride as isize + dx)
-    }
-
-    fn is_set(&self, at: usize, direction: usize) -> bool {
-        self.labels[self.step(at, direction)] != 0
-    }
-
-    fn point(&self, at: usize) -> Point {
-        Point { x: (at % self.stride) as i32 - 1, y: (at / self.stride) as i32 - 1 }
-    }
-
-    fn into_preorder(mut self) -> Vec<Vec<Point>> {
-        let mut order = Vec::new();
-        let mut todo = vec![FRAME];
-        while let Some(border) = todo.pop() {
-            let Border { children, points, .. } = &mut self.borders[border];
-            todo.extend(children.iter().rev());
-            order.push(std::mem::take(points));
+        match is_set(mask, moved(ahead)) {
+            true => Self { at: moved(ahead), side: right },
+            false => Self { at: self.at, side: ahead },
         }
-        order.split_off(1)
     }
 }
 
-/// Labels 0 and 1 are taken, and border 0 is the frame, which has no label.
-fn label_of(border: usize) -> i32 {
-    border as i32 + 1
+/// The pixels along `first`'s closed line of edges, each as often as the line comes to it anew.
+fn walk(mask: &Mask, first: Edge) -> Vec<Point> {
+    let mut pixels = Vec::new();
+    let mut edge = first;
+    loop {
+        let next = edge.next(mask);
+        if next.at != edge.at {
+            pixels.push(edge.at);
+        }
+        if next == first {
+            break;
+        }
+        edge = next;
+    }
+    if pixels.is_empty() {
+        pixels.push(first.at);
+    }
+    pixels
 }
 
-fn border_of(label: i32) -> usize {
-    label.unsigned_abs() as usize - 1
+fn is_set(mask: &Mask, Point { x, y }: Point) -> bool {
+    let inside = |v: i32, side: usize| usize::try_from(v).ok().filter(|v| *v < side);
+    let place = inside(x, mask.width()).zip(inside(y, mask.height()));
+    place.is_some_and(|(x, y)| mask.get(x, y))
 }

@@ -18,8 +18,6 @@ use skeleton::skeletonize;
 
 /// Faults up to this many pixels thick are forgiven.
 const RELAX: usize = 5;
-/// How far a polygon may stray from the outline that it replaces, in pixels.
-const POLYGON_TOLERANCE: f64 = 2.0;
 
 /// The clicks that mend a mask, by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -80,7 +78,7 @@ fn clicks(faults: &Mask, edge: &Mask) -> (usize, usize) {
     let mut corners = 0;
     for contour in find_contours(faults) {
         for piece in pieces(&contour, &edge, &mut visited) {
-            corners += control_points(&piece, POLYGON_TOLERANCE);
+            corners += control_points(&piece);
         }
     }
     let components = Components::new(faults, Connectivity::Eight);

@@ -1,5 +1,10 @@
-//! How many corners remain of an outline: Ramer, Douglas and Peucker's simplification of an open
-//! line with the clean-up of OpenCV's `approxPolyDP`.
+//! How many corners a polygon along a line of pixels needs: Ramer (1972), Douglas and Peucker
+//! (1973), then a sweep that drops nearly straight corners, as OpenCV's `approxPolyDP` ends.
+//!
+//! Pixels have whole coordinates, so all comparisons are exact.
+
+/// The square of how far the polygon may stray from the line, in pixels.
+const TOLERANCE2: i64 = 4;
 
 /// A pixel's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,98 +13,79 @@ pub(crate) struct Point {
     pub y: i32,
 }
 
-impl Point {
-    fn minus(self, other: Self) -> (f64, f64) {
-        (f64::from(self.x - other.x), f64::from(self.y - other.y))
+/// The way from one point to another.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    x: i64,
+    y: i64,
+}
+
+impl Way {
+    fn between(from: Point, to: Point) -> Self {
+        Self { x: i64::from(to.x - from.x), y: i64::from(to.y - from.y) }
+    }
+
+    fn dot(self, other: Self) -> i64 {
+        self.x * other.x + self.y * other.y
+    }
+
+    /// Twice the area of the triangle that the two span.
+    fn cross(self, other: Self) -> i64 {
+        self.x * other.y - self.y * other.x
     }
 }
 
-fn dot(a: (f64, f64), b: (f64, f64)) -> f64 {
-    a.0 * b.0 + a.1 * b.1
-}
-
-fn cross(a: (f64, f64), b: (f64, f64)) -> f64 {
-    a.0 * b.1 - a.1 * b.0
-}
-
-/// The corners of the polygon that stays within `tolerance` pixels of the line.
-pub(crate) fn control_points(line: &[Point], tolerance: f64) -> usize {
-    let tolerance2 = tolerance * tolerance;
-    remove_straight(&simplify(line, tolerance2), tolerance2)
-}
-
-fn simplify(line: &[Point], tolerance2: f64) -> Vec<Point> {
-    let (Some(&first), Some(&last)) = (line.first(), line.last()) else { return Vec::new() };
-    let mut kept = Vec::new();
-    // Ranges of the line whose end points are kept; the next one to look at is on top.
-    let mut ranges = vec![(0, line.len() - 1)];
-    if first == last {
-        // The line closes: it is split where it is farthest from its start.
-        let distance2 = |i: &usize| dot(line[*i].minus(first), line[*i].minus(first));
-        let far = (0..line.len()).rev().max_by(|a, b| distance2(a).total_cmp(&distance2(b)));
-        match far.filter(|far| distance2(far) > tolerance2) {
-            Some(far) => ranges = vec![(far, line.len()), (0, far)],
-            None => return vec![first],
+/// The corners of a polygon that stays within two pixels of `line`: one or more pixels, all
+/// different.
+pub(crate) fn control_points(line: &[Point]) -> usize {
+    let mut is_corner = vec![false; line.len()];
+    let mut open = vec![(0, line.len().saturating_sub(1))];
+    while let Some((start, end)) = open.pop() {
+        match farthest(line, start, end) {
+            Some(corner) => open.extend([(start, corner), (corner, end)]),
+            None => [start, end].into_iter().for_each(|i| is_corner[i] = true),
         }
     }
-    while let Some((start, end)) = ranges.pop() {
-        match farthest(line, start, end, tolerance2) {
-            Some(middle) => ranges.extend([(middle, end), (start, middle)]),
-            None => kept.push(line[start]),
-        }
-    }
-    if first != last {
-        kept.push(last);
-    }
-    kept
+    let corners = line.iter().zip(is_corner).filter(|(_, is_corner)| *is_corner);
+    without_straight(&corners.map(|(point, _)| *point).collect::<Vec<_>>())
 }
 
-/// The point strictly between that is farthest from the segment, where it is beyond the
-/// tolerance. `end` may be one past the line, which is its first point again.
-fn farthest(line: &[Point], start: usize, end: usize, tolerance2: f64) -> Option<usize> {
-    let (from, to) = (line[start], line[end % line.len()]);
-    let along = to.minus(from);
-    let length2 = dot(along, along);
-    let (mut max, mut found) = (0.0, start);
-    for (i, point) in line.iter().enumerate().take(end).skip(start + 1) {
-        let offset = point.minus(from);
-        let projection = dot(offset, along);
-        let scaled = if projection < 0.0 {
-            dot(offset, offset) * length2
-        } else if projection > length2 {
-            dot(point.minus(to), point.minus(to)) * length2
+/// Of the points between two, the one farthest from their segment; none if all are near.
+fn farthest(line: &[Point], start: usize, end: usize) -> Option<usize> {
+    let chord = Way::between(line[start], line[end]);
+    let length2 = chord.dot(chord);
+    // The squared distance times the chord's squared length, which is whole.
+    let distance2 = |i: &usize| {
+        let (from, to) = (Way::between(line[start], line[*i]), Way::between(line[end], line[*i]));
+        match from.dot(chord) {
+            along if along < 0 => from.dot(from) * length2,
+            along if along > length2 => to.dot(to) * length2,
+            _ => from.cross(chord).pow(2),
+        }
+    };
+    // The first of equals.
+    let far = (start + 1..end).rev().max_by_key(distance2)?;
+    (distance2(&far) > TOLERANCE2 * length2).then_some(far)
+}
+
+/// How many corners are left when nearly straight ones are dropped. The ends stay, and so does
+/// each corner after a dropped one.
+fn without_straight(corners: &[Point]) -> usize {
+    let (mut dropped, mut before, mut at) = (0, 0, 1);
+    while at + 1 < corners.len() {
+        if is_straight(corners[before], corners[at], corners[at + 1]) {
+            dropped += 1;
+            (before, at) = (at + 1, at + 2);
         } else {
-            cross(along, offset).powi(2)
-        };
-        if scaled > max {
-            (max, found) = (scaled, i);
+            (before, at) = (at, at + 1);
         }
     }
-    (max > tolerance2 * length2).then_some(found)
+    corners.len() - dropped
 }
 
-/// How many corners are left without those on slanted, almost straight ways; the two ends stay,
-/// and after a removed corner the next one stays.
-fn remove_straight(corners: &[Point], tolerance2: f64) -> usize {
-    let mut left = corners.len();
-    let [mut before, mut at, ..] = *corners else { return left };
-    let mut next = 2;
-    while next < corners.len() && left > 2 {
-        let after = corners[next];
-        next += 1;
-        let way = after.minus(before);
-        let (to, from) = (at.minus(before), after.minus(at));
-        let flat = cross(to, way).powi(2) <= 0.5 * tolerance2 * dot(way, way);
-        if flat && way.0 != 0.0 && way.1 != 0.0 && dot(to, from) >= 0.0 {
-            left -= 1;
-            before = after;
-            let Some(&corner) = corners.get(next) else { break };
-            at = corner;
-            next += 1;
-        } else {
-            before = at;
-            at = after;
-        }
-    }
-    left
+/// Whether the way from `a` to `c` by `b` is slanted, goes on and nearly touches `b`.
+fn is_straight(a: Point, b: Point, c: Point) -> bool {
+    let (way, to, from) = (Way::between(a, c), Way::between(a, b), Way::between(b, c));
+    let slanted = way.x != 0 && way.y != 0;
+    slanted && to.dot(from) >= 0 && to.cross(way).pow(2) <= TOLERANCE2 / 2 * way.dot(way)
 }

@@ -79,6 +79,12 @@ impl DisAccumulator {
         self.hce.add(score.effort.total() as f64);
     }
 
+    /// Adds all pictures of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.sod.merge(&other.sod);
+        self.hce.merge(other.hce);
+    }
+
     /// The scores over all pictures; `NaN` where there was none.
     pub fn overall(&self) -> DisOverall {
         DisOverall { sod: self.sod.overall(), hce: self.hce.value() }

@@ -22,6 +22,11 @@ impl Mean {
         }
     }
 
+    fn merge(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+
     /// `NaN` where nothing was added.
     fn value(self) -> f64 {
         self.sum / self.count as f64

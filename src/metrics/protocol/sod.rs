@@ -139,8 +139,18 @@ impl SodAccumulator {
     pub fn add(&mut self, score: &SodScore) {
         self.items += 1;
         self.means.iter_mut().zip(score.item.values()).for_each(|(mean, v)| mean.add(v));
-        let sums = self.curves.each_mut();
-        for (sums, curve) in sums.into_iter().zip(score.curves.clone().each_mut()) {
+        self.add_curves(&score.curves);
+    }
+
+    /// Adds all pictures of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.items += other.items;
+        self.means.iter_mut().zip(other.means).for_each(|(mean, other)| mean.merge(other));
+        self.add_curves(&other.curves);
+    }
+
+    fn add_curves(&mut self, curves: &Curves) {
+        for (sums, curve) in self.curves.each_mut().into_iter().zip(curves.clone().each_mut()) {
             sums.iter_mut().zip(curve).for_each(|(sum, v)| *sum += *v);
         }
     }

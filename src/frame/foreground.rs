@@ -1,0 +1,290 @@
+//! The foreground's own colour where alpha mixes it with the background's.
+//!
+//! Of each pixel `I = a F + (1 - a) B` is known, and not `F`. Near pixels that are surely one or
+//! the other give smooth guesses at `F` and `B`: means over cells, and over ever larger ones where
+//! a cell has none. What the pixel says against both guesses is then shared out as Forte does
+//! ("Approximate Fast Foreground Colour Estimation", ICIP 2021):
+//! `F = guess_F + a (I - a guess_F - (1 - a) guess_B)`.
+//!
+//! All this holds for any colours that are affine in each other, R'G'B' and Y'CbCr alike.
+use super::colorimetry::Affine;
+use super::refine::round_to_byte;
+use super::vector::vectorised;
+
+/// Which colours go with alpha.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Foreground {
+    /// The frame's own, in which some background is left where alpha is between.
+    #[default]
+    Original,
+    /// An estimate of the foreground's own where alpha is between.
+    Estimated,
+}
+
+/// Pixels along a cell's side.
+const CELL: usize = 8;
+
+/// Of so many rows one is measured: two of a cell's eight.
+pub(super) const ROW_STEP: usize = 4;
+
+/// What a cell's larger neighbourhood weighs in its mean; a cell that is surely foreground weighs
+/// 16.
+const PRIOR: f32 = 3.0;
+
+/// Foreground's three colours and their weight, then background's.
+///
+/// Colours times weight while they are summed, then colours alone.
+type Sums = [f32; 8];
+
+/// Guesses at both colours all over a frame. Scratch is kept from frame to frame.
+#[derive(Debug, Default)]
+pub(super) struct Guesses {
+    /// Finest first; each has half the columns and rows of the one before, rounded up.
+    levels: Vec<Level>,
+    /// One row of pixels' guesses at the centres of cells, and the first and last once more.
+    row: Vec<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    columns: usize,
+    rows: usize,
+    cells: Vec<Sums>,
+}
+
+impl Guesses {
+    /// Forgets the last frame.
+    pub(super) fn begin(&mut self, width: usize, height: usize) {
+        let (mut columns, mut rows, mut depth) = (width.div_ceil(CELL), height.div_ceil(CELL), 0);
+        loop {
+            if self.levels.len() == depth {
+                self.levels.push(Level::default());
+            }
+            let level = &mut self.levels[depth];
+            (level.columns, level.rows, depth) = (columns, rows, depth + 1);
+            level.cells.clear();
+            level.cells.resize(columns * rows, Sums::default());
+            if columns * rows == 1 {
+                return self.levels.truncate(depth);
+            }
+            (columns, rows) = (columns.div_ceil(2), rows.div_ceil(2));
+        }
+    }
+
+    /// Adds row `y` of a frame: three samples and an alpha a pixel.
+    pub(super) fn measure(&mut self, y: usize, samples: &[Vec<u16>; 3], alpha: &[u8]) {
+        let Level { columns, cells, .. } = &mut self.levels[0];
+        let cells = &mut cells[y / CELL * *columns..][..*columns];
+        measure_row(samples, alpha, cells);
+    }
+
+    /// Makes guesses of what was measured, in the colours that `to_target` makes of samples.
+    /// `false` where nothing of the frame is foreground, or nothing is background.
+    pub(super) fn fill(&mut self, to_target: &Affine) -> bool {
+        for depth in 1..self.levels.len() {
+            let (finer, coarser) = self.levels.split_at_mut(depth);
+            gather(&finer[depth - 1], &mut coarser[0]);
+        }
+        let Some(whole) = self.levels.last_mut().map(|level| &mut level.cells[0]) else {
+            return false;
+        };
+        if whole[3] == 0.0 || whole[7] == 0.0 {
+            return false;
+        }
+        *whole = mean(*whole, Sums::default(), 0.0);
+        for depth in (1..self.levels.len()).rev() {
+            let (finer, coarser) = self.levels.split_at_mut(depth);
+            spread(&coarser[0], &mut finer[depth - 1]);
+        }
+        let outputs = [0, 1, 2].map(|i| to_target.output(i));
+        convert(&mut self.levels[0].cells, &outputs);
+        true
+    }
+
+    /// Row `y` in the target's colours: foreground's where `alpha` is between.
+    pub(super) fn separate(&mut self, y: usize, alpha: &[u8], colours: &mut [Vec<u8>; 3]) {
+        let Level { columns, rows, cells } = &self.levels[0];
+        let (above, weight) = between(y);
+        let row = |r: usize| &cells[r.min(rows - 1) * columns..][..*columns];
+        lerp_row(row(above.saturating_sub(1)), row(above), weight, &mut self.row);
+        separate_row(&self.row, alpha, colours);
+    }
+}
+
+/// Whether any alpha is neither 0 nor 255.
+pub(super) fn is_between(alpha: &[u8]) -> bool {
+    // No early end within a part, for vectors.
+    alpha.chunks(256).any(|part| part.iter().fold(0, |any, a| any | a.wrapping_add(1) & 0xfe) != 0)
+}
+
+vectorised! {
+    /// `colour` is `kept` where alpha is 0 or 255.
+    pub(super) fn keep_ends(kept: &[u8], alpha: &[u8], colour: &mut [u8]) {
+        for ((colour, &kept), &alpha) in colour.iter_mut().zip(kept).zip(alpha) {
+            *colour = if alpha == 0 || alpha == 255 { kept } else { *colour };
+        }
+    }
+}
+
+/// The cell whose centre follows pixel `x`'s, and how far `x` is on its way there from the one
+/// before.
+fn between(x: usize) -> (usize, f32) {
+    let shifted = x + CELL / 2;
+    (shifted / CELL, ((shifted % CELL) as f32 + 0.5) / CELL as f32)
+}
+
+vectorised! {
+    fn measure_row(samples: &[Vec<u16>; 3], alpha: &[u8], cells: &mut [Sums]) {
+        let [(s0, rest0), (s1, rest1), (s2, rest2)] = samples.each_ref().map(|s| s.as_chunks());
+        let (alphas, alpha_rest) = alpha.as_chunks();
+        let pixels = alphas.iter().zip(s0).zip(s1).zip(s2);
+        for (cell, (((alpha, s0), s1), s2)) in cells.iter_mut().zip(pixels) {
+            measure_cell([s0, s1, s2], alpha, cell);
+        }
+        if let Some(cell) = cells.get_mut(alphas.len()) {
+            // The last pixel again and again; none of a whole cell's weight is lost.
+            let last = |rest: &[u16]| std::array::from_fn(|i| rest[i.min(rest.len() - 1)]);
+            let alpha = std::array::from_fn(|i| alpha_rest[i.min(alpha_rest.len() - 1)]);
+            measure_cell([&last(rest0), &last(rest1), &last(rest2)], &alpha, cell);
+        }
+    }
+}
+
+/// Weights are eighth powers: a pixel that is half one and half the other hardly counts.
+#[inline(always)]
+fn measure_cell(samples: [&[u16; CELL]; 3], alpha: &[u8; CELL], sums: &mut Sums) {
+    let (foreground, background) = sums.split_at_mut(4);
+    match u64::from_le_bytes(*alpha) {
+        0 => measure_one(samples, &[255; CELL], background),
+        u64::MAX => measure_one(samples, &[255; CELL], foreground),
+        _ => {
+            measure_one(samples, &alpha.map(eighth_power), foreground);
+            measure_one(samples, &alpha.map(|a| eighth_power(255 - a)), background);
+        }
+    }
+}
+
+#[inline(always)]
+fn measure_one(samples: [&[u16; CELL]; 3], weights: &[u32; CELL], sums: &mut [f32]) {
+    for (sum, samples) in sums.iter_mut().zip(samples) {
+        let products = weights.iter().zip(samples).map(|(weight, s)| weight * u32::from(*s));
+        *sum += products.sum::<u32>() as f32 * (1.0 / 255.0);
+    }
+    sums[3] += weights.iter().sum::<u32>() as f32 * (1.0 / 255.0);
+}
+
+/// Of 0..=255, in 0..=255.
+#[inline(always)]
+fn eighth_power(value: u8) -> u32 {
+    let square = |value: u32| (value * value + 255) >> 8;
+    square(square(square(u32::from(value))))
+}
+
+/// Sums of two by two.
+fn gather(finer: &Level, coarser: &mut Level) {
+    for (i, cell) in finer.cells.iter().enumerate() {
+        let (x, y) = (i % finer.columns, i / finer.columns);
+        let sums = &mut coarser.cells[y / 2 * coarser.columns + x / 2];
+        sums.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
+    }
+}
+
+/// Means of the sums of `finer`, drawn towards those of `coarser` where they weigh little.
+fn spread(coarser: &Level, finer: &mut Level) {
+    for (y, cells) in finer.cells.chunks_exact_mut(finer.columns).enumerate() {
+        let row = |r: usize| &coarser.cells[r * coarser.columns..][..coarser.columns];
+        spread_row(row(y / 2), row(beside(y, coarser.rows)), cells);
+    }
+}
+
+vectorised! {
+    fn spread_row(near: &[Sums], far: &[Sums], cells: &mut [Sums]) {
+        for (x, cell) in cells.iter_mut().enumerate() {
+            let (l, r) = (x / 2, beside(x, near.len()));
+            let prior = std::array::from_fn(|i| {
+                (9.0 * near[l][i] + 3.0 * (near[r][i] + far[l][i]) + far[r][i]) / 16.0
+            });
+            *cell = mean(*cell, prior, PRIOR);
+        }
+    }
+}
+
+/// Of the coarser cells, the second nearest to cell `at` along one axis.
+#[inline(always)]
+fn beside(at: usize, count: usize) -> usize {
+    let beside = if at.is_multiple_of(2) { (at / 2).saturating_sub(1) } else { at / 2 + 1 };
+    beside.min(count - 1)
+}
+
+/// Colours of `sums` and of a `prior` that weighs `weight`.
+#[inline(always)]
+fn mean(sums: Sums, prior: Sums, weight: f32) -> Sums {
+    let share = [3, 7].map(|i| 1.0 / (sums[i] + weight));
+    std::array::from_fn(|i| (sums[i] + weight * prior[i]) * share[i / 4])
+}
+
+vectorised! {
+    fn convert(cells: &mut [Sums], outputs: &[([f32; 3], f32); 3]) {
+        for colours in cells.as_flattened_mut().as_chunks_mut::<4>().0 {
+            let [s0, s1, s2, _] = *colours;
+            for (colour, (weights, k)) in colours.iter_mut().zip(outputs) {
+                *colour = s0 * weights[0] + s1 * weights[1] + s2 * weights[2] + k;
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// Cells of one row between two, the first and the last of them twice.
+    fn lerp_row(above: &[Sums], below: &[Sums], weight: f32, row: &mut Vec<Sums>) {
+        row.resize(above.len() + 2, Sums::default());
+        for (out, (above, below)) in row[1..].iter_mut().zip(above.iter().zip(below)) {
+            for (out, (above, below)) in out.iter_mut().zip(above.iter().zip(below)) {
+                *out = above + (below - above) * weight;
+            }
+        }
+        row[0] = row[1];
+        row[above.len() + 1] = row[above.len()];
+    }
+}
+
+vectorised! {
+    /// Half a cell's pixels lie before the first centre, then a cell's between two.
+    fn separate_row(row: &[Sums], alpha: &[u8], colours: &mut [Vec<u8>; 3]) {
+        let head = alpha.len().min(CELL / 2);
+        let (first, alpha) = alpha.split_at(head);
+        let (alphas, rest) = alpha.as_chunks::<CELL>();
+        for (i, colour) in colours.iter_mut().enumerate() {
+            let at = |cell: usize| {
+                [row[cell], row[cell + 1]].map(|sums| [sums[i], sums[4 + i]])
+            };
+            let (first_colour, colour) = colour.split_at_mut(head);
+            separate_cell(at(0), CELL / 2, first, first_colour);
+            let (cells, rest_colour) = colour.as_chunks_mut::<CELL>();
+            for (cell, (alpha, colour)) in alphas.iter().zip(cells).enumerate() {
+                if !matches!(u64::from_le_bytes(*alpha), 0 | u64::MAX) {
+                    separate_cell(at(1 + cell), 0, alpha, colour);
+                }
+            }
+            if !rest.is_empty() {
+                separate_cell(at(1 + alphas.len()), 0, rest, rest_colour);
+            }
+        }
+    }
+}
+
+/// One colour from one cell's centre to the next, of which foreground's and background's guesses
+/// are given; the first pixel is the `first`th of eight on the way.
+#[inline(always)]
+fn separate_cell(ends: [[f32; 2]; 2], first: usize, alpha: &[u8], colour: &mut [u8]) {
+    let [left, right] = ends;
+    for (i, (colour, &alpha)) in colour.iter_mut().zip(alpha).enumerate() {
+        let weight = ((first + i) as f32 + 0.5) / CELL as f32;
+        let foreground = left[0] + (right[0] - left[0]) * weight;
+        let background = left[1] + (right[1] - left[1]) * weight;
+        let a = f32::from(alpha) * (1.0 / 255.0);
+        let against = f32::from(*colour) - a * foreground - (1.0 - a) * background;
+        let separated = round_to_byte(foreground + a * against);
+        *colour = if alpha == 0 { *colour } else { separated };
+    }
+}
