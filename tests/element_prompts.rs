@@ -232,3 +232,17 @@ fn a_storm_of_prompts_from_all_sides_ends_in_a_matte() {
     element.emit_by_name::<bool>("prompt", &[&POINT, &"", &u64::MAX]);
     assert_eq!(seen(&mut harness, 60..62), [true; 2]);
 }
+
+#[test]
+fn every_property_starts_as_it_says() {
+    let element = element_of(tracker::session);
+    for property in element
+        .list_properties()
+        .iter()
+        .filter(|p| !["name", "parent", "stats"].contains(&p.name()))
+    {
+        let value = element.property_value(property.name());
+        let (found, said) = (format!("{value:?}"), format!("{:?}", property.default_value()));
+        assert_eq!(found, said, "{}", property.name());
+    }
+}

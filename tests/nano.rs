@@ -1,41 +1,92 @@
-//! The model that ships is the model that was trained.
+//! The models that ship are the models that were trained.
 #![allow(clippy::unwrap_used)]
 use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::Recipe;
 use gstmgdsam2::model::image_graph;
-use gstmgdsam2::onnx::Graph;
-use gstmgdsam2::signature::{Precision, image};
+use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
+use gstmgdsam2::onnx::{Graph, OnnxModel};
+use gstmgdsam2::signature::{ElementType, Precision, Signature, TensorSpec, image};
 use safetensors::SafeTensors;
-use std::path::Path;
+use std::path::PathBuf;
 
-/// `parity.safetensors` is what the training code says of a picture on the shipped weights.
+fn shipped(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("engines/nano").join(file)
+}
+
+/// A tensor of a fixture that the training code wrote.
+fn tensor(fixture: &SafeTensors, name: &str, spec: &TensorSpec) -> Tensor {
+    let kept = fixture.tensor(name).unwrap();
+    assert_eq!(kept.shape(), spec.shape, "{name}");
+    match spec.element_type {
+        ElementType::U8 => Tensor::U8(kept.data().to_vec()),
+        ElementType::F32 => {
+            let floats = kept.data().as_chunks::<4>().0.iter();
+            Tensor::F32(floats.map(|b| f32::from_le_bytes(*b)).collect())
+        }
+    }
+}
+
+/// Runs a graph on the fixture's tensors `case/...` and compares every output with the fixture's.
+fn check(onnx: &OnnxModel, signature: &Signature, fixture: &SafeTensors, case: &str) {
+    let options = Options { precision: Precision::F32, threads: 0 };
+    let mut engine = OpenVino::build(&onnx.to_bytes().unwrap(), signature, &options).unwrap();
+    let kept = |spec: &TensorSpec| tensor(fixture, &format!("{case}{}", spec.name), spec);
+    let inputs: Vec<Tensor> = signature.inputs.iter().map(kept).collect();
+    let mut outputs: Vec<Tensor> = signature.outputs.iter().map(Tensor::zeros).collect();
+    engine.run(&inputs.iter().collect::<Vec<_>>(), &mut outputs).unwrap();
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+    for (spec, got) in signature.outputs.iter().zip(outputs) {
+        let (Tensor::F32(got), Tensor::F32(want)) = (got, kept(spec)) else {
+            panic!("{} is of floats", spec.name)
+        };
+        let difference = norm(&mut got.iter().zip(&want).map(|(g, w)| f64::from(g - w)));
+        let error = difference / norm(&mut want.iter().map(|w| f64::from(*w)));
+        println!("nano/{case}{}: relative L2 {error:.1e}", spec.name);
+        assert!(error < 1e-5, "{case}{}: relative L2 {error:.1e}", spec.name);
+    }
+}
+
 #[test]
 fn the_graph_equals_the_training_model_on_the_shipped_weights() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/nano");
-    let bytes = std::fs::read(folder.join("parity.safetensors")).unwrap();
-    let parity = SafeTensors::deserialize(&bytes).unwrap();
-    let [picture, logits] = ["image", "logits"].map(|name| parity.tensor(name).unwrap());
-    let want: Vec<f32> =
-        logits.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-
+    let bytes = std::fs::read(shipped("parity.safetensors")).unwrap();
+    let fixture = SafeTensors::deserialize(&bytes).unwrap();
     let mut config = Recipe::find("nano").unwrap().model.unwrap();
-    config.inp_size = picture.shape()[1] / 2;
+    config.inp_size = fixture.tensor("image").unwrap().shape()[1] / 2;
     let signature = image(config.inp_size);
-    let weights = Checkpoint::open(&folder.join("weights.safetensors")).unwrap();
+    let weights = Checkpoint::open(&shipped("weights.safetensors")).unwrap();
     let graph = Graph::new("image", &weights, Precision::F32);
-    let onnx = image_graph(graph, &config, &signature).unwrap().to_bytes().unwrap();
-    let options = Options { precision: Precision::F32, threads: 0 };
-    let mut engine = OpenVino::build(&onnx, &signature, &options).unwrap();
-    let mut outputs = [Tensor::zeros(&signature.outputs[0])];
-    engine.run(&[&Tensor::U8(picture.data().to_vec())], &mut outputs).unwrap();
+    check(&image_graph(graph, &config, &signature).unwrap(), &signature, &fixture, "");
+}
 
-    let [Tensor::F32(got)] = outputs else { panic!("logits are floats") };
-    assert_eq!(got.len(), want.len());
-    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
-    let difference = norm(&mut got.iter().zip(&want).map(|(g, w)| f64::from(g - w)));
-    let error = difference / norm(&mut want.iter().map(|w| f64::from(*w)));
-    println!("nano/logits: relative L2 {error:.1e}");
-    assert!(error < 1e-5, "relative L2 {error:.1e}");
+#[test]
+fn the_trackers_graphs_equal_the_training_model_on_the_shipped_weights() {
+    let bytes = std::fs::read(shipped("tracker_parity.safetensors")).unwrap();
+    let fixture = SafeTensors::deserialize(&bytes).unwrap();
+    let mut config = Recipe::find("nano-tracker").unwrap().tracker.unwrap().model;
+    config.image_size = fixture.tensor("tracker_encoder/image").unwrap().shape()[1];
+    config.conditioning_frames = 1;
+    let weights = Checkpoint::open(&shipped("tracker.safetensors")).unwrap();
+    for plan in tracker_graphs(&config, ElementType::U8) {
+        let name = &plan.0.graph;
+        let graph = Graph::new(name, &weights, Precision::F32);
+        let onnx = tracker_graph(graph, &config, &plan).unwrap();
+        let of_graph = |key: &&str| key.strip_prefix(name.as_str()).is_some_and(is_case);
+        let mut cases: Vec<&str> = fixture.names().into_iter().filter(of_graph).collect();
+        for case in &mut cases {
+            *case = &case[..=case.find('/').unwrap()];
+        }
+        cases.sort_unstable();
+        cases.dedup();
+        assert!(!cases.is_empty(), "{name} is in the fixture");
+        for case in cases {
+            check(&onnx, &plan.0, &fixture, case);
+        }
+    }
+}
+
+/// Whether what follows a graph's name in a key ends the name or names one of its cases.
+fn is_case(rest: &str) -> bool {
+    rest.starts_with(['/', '.'])
 }

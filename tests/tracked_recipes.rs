@@ -84,7 +84,7 @@ fn contradictions_of_a_recipe_are_errors_that_say_so() {
 
 #[test]
 fn recipes_that_come_with_the_project_have_trackers_of_512_pixels() {
-    for name in Recipe::list().filter(|name| *name != "nano") {
+    for name in Recipe::list().filter(|name| !name.starts_with("nano")) {
         let tracker = Recipe::find(name).unwrap().tracker.unwrap();
         assert_eq!((tracker.model.image_size, tracker.guidance), (512, Guidance::Gate), "{name}");
         let is_alone = name.starts_with("sam2.1-");

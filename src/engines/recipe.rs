@@ -11,12 +11,13 @@ use toml::de::DeTable;
 
 /// The recipes that come with the project, smallest first: those with a detail path, then those
 /// that only track.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("nano", include_str!("../../engines/nano.toml")),
     ("tiny", include_str!("../../engines/tiny.toml")),
     ("small", include_str!("../../engines/small.toml")),
     ("base-plus", include_str!("../../engines/base-plus.toml")),
     ("large", include_str!("../../engines/large.toml")),
+    ("nano-tracker", include_str!("../../engines/nano-tracker.toml")),
     ("sam2.1-tiny", include_str!("../../engines/sam2.1-tiny.toml")),
     ("sam2.1-small", include_str!("../../engines/sam2.1-small.toml")),
     ("sam2.1-base-plus", include_str!("../../engines/sam2.1-base-plus.toml")),

@@ -7,11 +7,14 @@ use safetensors::{Dtype, SafeTensors};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// Nano's trained weights, part of the program where the source tree had them.
+/// Trained weights by recipe, part of the program where the source tree had them.
 #[cfg(nano_weights)]
-const NANO: Option<&[u8]> = Some(include_bytes!("../../engines/nano/weights.safetensors"));
+const SHIPPED: [(&str, &[u8]); 2] = [
+    ("nano", include_bytes!("../../engines/nano/weights.safetensors")),
+    ("nano-tracker", include_bytes!("../../engines/nano/tracker.safetensors")),
+];
 #[cfg(not(nano_weights))]
-const NANO: Option<&[u8]> = None;
+const SHIPPED: [(&str, &[u8]); 0] = [];
 
 /// The weights of a recipe's parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -133,10 +136,10 @@ pub fn fetched(name: &str) -> Option<PathBuf> {
 }
 
 fn shipped(recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, EngineError> {
-    if let Some(bytes) = NANO.filter(|_| recipe.name == "nano") {
+    if let Some((name, bytes)) = SHIPPED.iter().find(|(name, _)| *name == recipe.name) {
         let caution = recipe.weights.caution.as_ref();
         warnings.extend(caution.map(|caution| format!("`{}`: {caution}", recipe.name)));
-        return Ok(read(bytes)?.described_as("trained weights that ship with nano"));
+        return Ok(read(bytes)?.described_as(&format!("trained weights that ship with {name}")));
     }
     warnings.push(format!(
         "`{}` ships without trained weights as yet and runs with random ones: this matte means \

@@ -1,0 +1,279 @@
+"""Endless training clips of real textures in motion: what moves how is known, so the truth is exact.
+
+Three kinds. `pasted`: objects cut out of photographs, or any piece of one, move before another
+picture among others like them. `stirred`: a photograph whose labelled object moves against the rest,
+nothing pasted. `filmed`: unlabelled real video; any region, followed by optical flow where forward
+and backward flow agree. One degradation runs over whole frames.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+cv2.setNumThreads(1)
+# Licence ids of COCO photographs that are used: CC BY, no known restrictions, US government.
+PERMISSIVE = {4, 7, 8}
+
+
+@dataclass
+class Sample:
+    """Frames (T, S, S, 3) RGB, masks and weights (T, S, S), uint8."""
+
+    frames: np.ndarray
+    masks: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass
+class Material:
+    """Pictures (H, W, 3), each with its objects' masks (H, W), and films (N, H, W, 3), uint8."""
+
+    pictures: list[np.ndarray]
+    masks: list[list[np.ndarray]]
+    films: list[np.ndarray]
+
+
+def load_material(photos: Path, scenery: list[Path], films: list[Path]) -> Material:
+    """`material.py`'s photographs of permissive licences, scenery and video files."""
+    pictures, masks = [], []
+    for photo in np.load(photos, allow_pickle=True)["photos"]:
+        if photo["licence"] in PERMISSIVE:
+            pictures.append(photo["image"])
+            masks.append([m for m in photo["masks"] if 0.01 < m.mean() / 255 < 0.6])
+    for path in scenery:
+        picture = cv2.imread(str(path))[..., ::-1]
+        scale = 640 / max(picture.shape[:2])
+        pictures.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        masks.append([])
+    return Material(pictures, masks, [load_film(path) for path in films])
+
+
+def load_film(path: Path, side: int = 256) -> np.ndarray:
+    """Every frame, squashed to a square."""
+    film, frames = cv2.VideoCapture(str(path)), []
+    while (read := film.read())[0]:
+        frames.append(cv2.resize(read[1], (side, side), interpolation=cv2.INTER_AREA)[..., ::-1])
+    return np.stack(frames)
+
+
+class Motion:
+    """A smooth way of a layer: shift, turn, zoom, and an elastic stretch, growing with time."""
+
+    def __init__(self, rng: np.random.Generator, side: int, strength: float, stretch: float):
+        self.side = side
+        self.velocity = rng.normal(0, 0.035 * strength, 2) * side
+        self.swing = rng.normal(0, 0.03 * strength, 2) * side
+        self.turning, self.zooming = rng.normal(0, 0.05 * strength), rng.normal(0, 0.03 * strength)
+        self.rate, self.phase = rng.uniform(0.3, 1.2), rng.uniform(0, 6.28)
+        cells = int(rng.integers(3, 7))
+        fields = rng.normal(0, stretch * side, (2, cells, cells, 2)).astype(np.float32)
+        self.fields = [cv2.resize(f, (side, side), interpolation=cv2.INTER_CUBIC) for f in fields]
+        self.grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).astype(np.float32)
+
+    def map(self, t: float, place: np.ndarray) -> np.ndarray:
+        """Where each pixel (S, S, 2) of frame `t` comes from; `place` (2, 3) maps frame 0 to the source."""
+        wave = math.sin(self.rate * t + self.phase) - math.sin(self.phase)
+        shift = self.velocity * t + self.swing * wave
+        angle, zoom = self.turning * t, math.exp(-self.zooming * t)
+        c, s = math.cos(angle) * zoom, math.sin(angle) * zoom
+        turn = np.array([[c, -s], [s, c]])
+        centre = self.centre
+        linear = place[:, :2] @ turn
+        offset = place @ np.append(centre, 1) - linear @ (centre + shift)
+        at = self.grid + wave * self.fields[0] + 0.3 * t * self.fields[1]
+        return (at @ linear.T + offset).astype(np.float32)
+
+    centre = np.zeros(2)
+
+
+def blob(rng: np.random.Generator, side: int) -> np.ndarray:
+    """(S, S) uint8: any shape, smooth or ragged."""
+    cells = int(rng.integers(3, 9))
+    noise = cv2.resize(rng.random((cells, cells), np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    y, x = (np.mgrid[:side, :side] / side - rng.uniform(0.3, 0.7, (2, 1, 1)))
+    near = 1 - np.hypot(x * rng.uniform(1.2, 4), y * rng.uniform(1.2, 4)) * 1.5
+    mask = (near + rng.uniform(0.2, 1) * (noise - 0.5) > 0).astype(np.uint8) * 255
+    return cv2.GaussianBlur(mask, (0, 0), 0.7)
+
+
+class Clips:
+    """Draws clips; same seed, same clips."""
+
+    def __init__(self, material: Material, seed: int, side: int):
+        self.material, self.rng = material, np.random.default_rng(seed)
+        self.side = side
+        self.labelled = [i for i, masks in enumerate(material.masks) if masks]
+
+    def happens(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def uniform(self, low: float, high: float) -> float:
+        return float(self.rng.uniform(low, high))
+
+    def sample(self, times: list[int]) -> Sample:
+        """The frames at these times; draws until there is something to follow in the first two."""
+        while True:
+            chance = self.rng.random()
+            if chance < 0.12 and self.material.films and times[1] <= 3:
+                sample = self.filmed(times)
+            else:
+                sample = self.pasted(times) if chance < 0.55 else self.stirred(times)
+            if 0.015 < sample.masks[:2].mean((1, 2)).min() / 255 and sample.masks[0].mean() < 150:
+                return Sample(self.degrade(sample.frames), sample.masks, sample.weights)
+
+    def exactly(self, frames: list, masks: list) -> Sample:
+        masks = np.stack(masks)
+        return Sample(np.stack(frames), masks, np.full_like(masks, 255))
+
+    def window(self, h: int, w: int, zoom: float) -> np.ndarray:
+        """(2, 3): the square to a part of a picture, mirrored at random."""
+        width, height = w * zoom * self.uniform(0.75, 1), h * zoom * self.uniform(0.75, 1)
+        x, y = self.uniform(0, w - width), self.uniform(0, h - height)
+        mirror = self.happens(0.5)
+        return np.array([
+            [(-1 if mirror else 1) * width / self.side, 0, x + (width if mirror else 0)],
+            [0, height / self.side, y],
+        ])
+
+    def motion(self, strength: float) -> Motion:
+        """One in three only sways."""
+        motion = Motion(self.rng, self.side, strength, self.rng.choice([0, 0.004, 0.01, 0.02]))
+        motion.centre = self.rng.uniform(0.3, 0.7, 2) * self.side
+        return motion
+
+    def picture(self) -> np.ndarray:
+        return self.material.pictures[int(self.rng.integers(len(self.material.pictures)))]
+
+    def cut_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """A picture and the mask of something in it."""
+        if self.happens(0.6):
+            i = self.labelled[int(self.rng.integers(len(self.labelled)))]
+            masks = self.material.masks[i]
+            mask = masks[int(self.rng.integers(len(masks)))]
+            return self.material.pictures[i], cv2.erode(mask, np.ones((3, 3)))
+        picture = self.picture()
+        h, w = picture.shape[:2]
+        return picture, cv2.resize(blob(self.rng, 128), (w, h))
+
+    def placed(self, mask: np.ndarray) -> np.ndarray:
+        """(2, 3): the square to the picture, so that the object is somewhere and of some size."""
+        ys, xs = np.where(mask > 127)
+        if not len(ys):
+            return np.eye(2, 3)
+        h, w = np.ptp(ys) + 1, np.ptp(xs) + 1
+        size = math.exp(self.uniform(math.log(0.12), math.log(0.7))) * self.side
+        scale = max(h, w) / size
+        aspect = math.exp(self.uniform(-0.35, 0.35))
+        sx, sy = scale * aspect * (-1 if self.happens(0.5) else 1), scale / aspect
+        to = self.rng.uniform(0.2, 0.8, 2) * self.side
+        return np.array([[sx, 0, xs.mean() - sx * to[0]], [0, sy, ys.mean() - sy * to[1]]])
+
+    def speed(self) -> float:
+        return math.exp(self.uniform(math.log(0.15), math.log(1.2)))
+
+    def pasted(self, times: list[int]) -> Sample:
+        backdrop, speed = self.picture(), self.speed()
+        place = self.window(*backdrop.shape[:2], self.uniform(0.5, 0.95))
+        camera = self.motion(speed * self.uniform(0, 1))
+        layers = []
+        count = 1 + int(self.rng.choice([0, 0, 1, 2]))
+        for _ in range(count):
+            twin = layers and self.happens(0.15)
+            source = layers[-1][:2] if twin else self.cut_out()
+            layers.append((*source, self.placed(source[1]), self.motion(speed)))
+        subject = int(self.rng.integers(count))
+        hard = self.happens(0.5)
+        frames, masks = [], []
+        for t in times:
+            frame = remap(backdrop, camera.map(t, place), cv2.BORDER_REFLECT_101).astype(np.float32)
+            alpha = np.zeros((self.side, self.side, 1), np.float32)
+            for i, (picture, mask, put, motion) in enumerate(layers):
+                at = motion.map(t, put)
+                cover = remap(mask, at, cv2.BORDER_CONSTANT)[..., None].astype(np.float32) / 255
+                if hard:
+                    cover = np.clip(cover * 2 - 0.5, 0, 1)
+                colour = remap(picture, at, cv2.BORDER_REFLECT_101)
+                frame = frame * (1 - cover) + colour * cover
+                alpha = cover if i == subject else alpha * (1 - cover)
+            frames.append(frame)
+            masks.append((alpha[..., 0] * 255).astype(np.uint8))
+        return self.exactly(frames, masks)
+
+    def stirred(self, times: list[int]) -> Sample:
+        """The object's own motion fades out around it."""
+        i = self.labelled[int(self.rng.integers(len(self.labelled)))]
+        picture, masks = self.material.pictures[i], self.material.masks[i]
+        mask = masks[int(self.rng.integers(len(masks)))]
+        place = self.window(*mask.shape, self.uniform(0.6, 1.0))
+        speed = self.speed()
+        camera, motion = self.motion(speed), self.motion(0.5 * speed)
+        still = camera.map(0, place)
+        first = remap(mask, still, cv2.BORDER_CONSTANT)
+        grown = cv2.dilate(first, np.ones((7, 7)))
+        near = cv2.GaussianBlur(grown, (0, 0), self.side * 0.04).astype(np.float32)[..., None] / 255
+        near = np.minimum(near * 1.5, 1)
+        ys, xs = np.where(first > 127)
+        if len(ys):
+            motion.centre = np.array([xs.mean(), ys.mean()])
+        frames, found = [], []
+        for t in times:
+            own = motion.map(t, np.eye(2, 3)) - motion.grid
+            at = camera.map(t, place) + (near * own) @ place[:, :2].T.astype(np.float32)
+            frames.append(remap(picture, at, cv2.BORDER_REFLECT_101))
+            found.append(remap(mask, at, cv2.BORDER_CONSTANT))
+        return self.exactly(frames, found)
+
+    def filmed(self, times: list[int]) -> Sample:
+        """Flow between neighbours carries the mask; what it is not sure of weighs nothing."""
+        film = self.material.films[int(self.rng.integers(len(self.material.films)))]
+        step = int(self.rng.integers(1, 4))
+        start = int(self.rng.integers(len(film) - step * times[-1]))
+        if self.happens(0.5):
+            film, start = film[::-1], len(film) - 1 - start - step * times[-1]
+        frames = [film[start + step * t] for t in times]
+        frames = [cv2.resize(f, (self.side, self.side), interpolation=cv2.INTER_AREA) for f in frames]
+        grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        grid = np.stack(np.meshgrid(np.arange(self.side), np.arange(self.side)), -1).astype(np.float32)
+        masks, weights = [blob(self.rng, self.side)], [np.full((self.side, self.side), 255, np.uint8)]
+        for before, after in zip(grey, grey[1:]):
+            back, forth = flow.calc(after, before, None), flow.calc(before, after, None)
+            at = grid + back
+            loop = back + cv2.remap(forth, at, None, cv2.INTER_LINEAR)
+            sure = (np.hypot(*loop.transpose(2, 0, 1)) < 1) * np.uint8(255)
+            masks.append(remap(masks[-1], at, cv2.BORDER_CONSTANT))
+            weights.append(np.minimum(sure, remap(weights[-1], at, cv2.BORDER_CONSTANT)))
+        return Sample(np.stack(frames), np.stack(masks), np.stack(weights))
+
+    def degrade(self, frames: np.ndarray) -> np.ndarray:
+        """Light, blur, noise and compression; most of it the same for the whole clip."""
+        gain = (1 + self.rng.normal(0, 0.1, 3)) * self.uniform(0.7, 1.25)
+        contrast, grey = self.uniform(0.75, 1.25), self.uniform(0.3, 1) if self.happens(0.06) else 0
+        flicker = self.uniform(0, 0.04) if self.happens(0.3) else 0
+        noise = self.uniform(1, 6) if self.happens(0.2) else 0
+        blur = self.uniform(0.4, 1.0) if self.happens(0.2) else 0
+        quality = int(self.uniform(35, 95)) if self.happens(0.3) else 0
+        out = []
+        for frame in frames:
+            x = frame.astype(np.float32) * (gain * (1 + self.rng.normal(0, flicker))).astype(np.float32)
+            mean = x.mean()
+            x = (x - mean) * contrast + mean
+            if grey:
+                x = x * (1 - grey) + x.mean(2, keepdims=True) * grey
+            if blur:
+                x = cv2.GaussianBlur(x, (0, 0), blur)
+            if noise:
+                x += self.rng.standard_normal(x.shape, dtype=np.float32) * noise
+            x = np.clip(x, 0, 255).astype(np.uint8)
+            if quality:
+                coded = cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+                x = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+            out.append(x)
+        return np.stack(out)
+
+
+def remap(image: np.ndarray, at: np.ndarray, border: int) -> np.ndarray:
+    return cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=border)
