@@ -15,7 +15,7 @@ const WIDTH: usize = 64;
 
 #[test]
 fn f32_is_f32() {
-    let mut engine = OpenVino::build(&toy(), &signature(), &options(Precision::F32)).unwrap();
+    let mut engine = OpenVino::build(toy(), &signature(), &options(Precision::F32)).unwrap();
     assert_eq!(engine.precision(), Precision::F32);
     let error = relative_l2(&run(&mut engine), &reference());
     println!("f32: relative L2 {error:.1e}");
@@ -24,7 +24,7 @@ fn f32_is_f32() {
 
 #[test]
 fn bf16_is_bf16_where_the_cpu_has_it_and_f32_elsewhere() {
-    let mut engine = OpenVino::build(&toy(), &signature(), &options(Precision::Bf16)).unwrap();
+    let mut engine = OpenVino::build(toy(), &signature(), &options(Precision::Bf16)).unwrap();
     let error = relative_l2(&run(&mut engine), &reference());
     println!("{:?}: relative L2 {error:.1e}", engine.precision());
     if Cpu::detect().unwrap().computes_in(Precision::Bf16) {
@@ -42,7 +42,7 @@ fn an_exported_engine_gives_the_same_after_import() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("engine.bin");
     for precision in [Precision::F32, Precision::Bf16] {
-        let mut built = OpenVino::build(&toy(), &signature(), &options(precision)).unwrap();
+        let mut built = OpenVino::build(toy(), &signature(), &options(precision)).unwrap();
         built.export(&path).unwrap();
         let file = File::open(&path).unwrap();
         let mut opened = OpenVino::import(&file, &signature(), &options(precision)).unwrap();
@@ -58,7 +58,7 @@ fn an_engine_of_another_signature_is_refused() {
     let expect = |change: fn(&mut Signature), words: &[&str]| {
         let mut other = signature();
         change(&mut other);
-        let error = OpenVino::build(&toy(), &other, &options(Precision::F32)).err().unwrap();
+        let error = OpenVino::build(toy(), &other, &options(Precision::F32)).err().unwrap();
         let message = error.to_string();
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     };
@@ -70,7 +70,7 @@ fn an_engine_of_another_signature_is_refused() {
 
 #[test]
 fn tensors_that_do_not_fit_are_refused() {
-    let mut engine = OpenVino::build(&toy(), &signature(), &options(Precision::F32)).unwrap();
+    let mut engine = OpenVino::build(toy(), &signature(), &options(Precision::F32)).unwrap();
     let good = Tensor::F32(vec![0.0; ROWS * WIDTH]);
     let mut outputs = [Tensor::zeros(&signature().outputs[0])];
     let short = Tensor::F32(vec![0.0; 5]);

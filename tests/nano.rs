@@ -31,7 +31,7 @@ fn tensor(fixture: &SafeTensors, name: &str, spec: &TensorSpec) -> Tensor {
 /// Runs a graph on the fixture's tensors `case/...` and compares every output with the fixture's.
 fn check(onnx: &OnnxModel, signature: &Signature, fixture: &SafeTensors, case: &str) {
     let options = Options { precision: Precision::F32, threads: 0 };
-    let mut engine = OpenVino::build(&onnx.to_bytes().unwrap(), signature, &options).unwrap();
+    let mut engine = OpenVino::build(onnx.to_bytes().unwrap(), signature, &options).unwrap();
     let kept = |spec: &TensorSpec| tensor(fixture, &format!("{case}{}", spec.name), spec);
     let inputs: Vec<Tensor> = signature.inputs.iter().map(kept).collect();
     let mut outputs: Vec<Tensor> = signature.outputs.iter().map(Tensor::zeros).collect();
