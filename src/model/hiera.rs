@@ -2,7 +2,7 @@
 use super::config::HieraConfig;
 use super::layers::{
     SMALL_EPSILON, affine, attention_scale, channels_first, channels_last, dot_product_attention,
-    layer_norm, linear, mlp, scale_weight,
+    layer_norm, linear, mlp, scale_weight, tokens,
 };
 use super::mp_adapter::{adapter_of_block, mp_adapter};
 use super::position_encoding;
@@ -90,14 +90,15 @@ fn position_embedding<'c>(s: &Scope<'c>, c: &HieraConfig, size: usize) -> Tensor
 
 /// `MultiScaleBlock`: (V, h, w, C) to (V, h', w', dim_out).
 fn block<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> Tensor<'c> {
-    let normed = layer_norm(&s.at("norm1"), x, SMALL_EPSILON);
+    let normed = layer_norm(&s.at("norm1"), &tokens(x), SMALL_EPSILON).reshape(&x.shape);
     let shortcut = match b.pools {
         true => pool(&linear(&s.at("proj"), &normed, b.dim_out)),
         false => x.clone(),
     };
-    let x = shortcut.add(&window_attention(&s.at("attn"), &normed, b));
+    let x = tokens(&shortcut).add(&tokens(&window_attention(&s.at("attn"), &normed, b)));
     let y = layer_norm(&s.at("norm2"), &x, SMALL_EPSILON);
-    x.add(&mlp(&s.at("mlp"), &y, &[4 * b.dim_out, b.dim_out], Tensor::gelu))
+    let y = mlp(&s.at("mlp"), &y, &[4 * b.dim_out, b.dim_out], Tensor::gelu);
+    x.add(&y).reshape(&shortcut.shape)
 }
 
 /// `MultiScaleAttention` in each window. Windows are padded with zeros, which are not masked.

@@ -200,3 +200,13 @@ pub fn channels_first<'c>(x: &Tensor<'c>) -> Tensor<'c> {
 pub fn channels_last<'c>(x: &Tensor<'c>) -> Tensor<'c> {
     x.permute(&[0, 2, 3, 1])
 }
+
+/// (V, ..., C) to (N, C). Whatever works on each token or on each value alone is given this shape:
+/// OpenVINO takes maps of four axes to be pictures and turns them about between its layouts. A
+/// single view stays as it is: OpenVINO 2026.4 crashes on some of SAM2's encoders written so.
+pub fn tokens<'c>(x: &Tensor<'c>) -> Tensor<'c> {
+    match x.shape.as_slice() {
+        [1, ..] | [] => x.clone(),
+        [.., c] => x.reshape(&[x.shape.iter().product::<usize>() / (*c).max(1), *c]),
+    }
+}

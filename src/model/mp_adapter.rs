@@ -1,5 +1,5 @@
 //! MPAdapter: the views tell each other what they see, between Hiera's blocks.
-use super::layers::{channels_first, channels_last, depthwise_pair, linear};
+use super::layers::{channels_first, channels_last, depthwise_pair, linear, tokens};
 use super::views;
 use crate::onnx::{Interpolation::Bilinear, Scope, Tensor};
 
@@ -22,8 +22,8 @@ pub fn adapter_of_block(stages: [usize; 4], index: usize) -> (usize, usize) {
 pub fn mp_adapter<'c>(s: &Scope<'c>, x: &Tensor<'c>, scale_factor: usize) -> Tensor<'c> {
     let &[_, _, _, c] = x.shape.as_slice() else { return x.clone() };
     let hidden = linear(&s.at(0), x, c / scale_factor);
-    let y = exchange(&s.at(1), &hidden).add(&hidden).gelu();
-    x.within(s).add(&linear(&s.at(3), &y, c))
+    let y = tokens(&exchange(&s.at(1), &hidden)).add(&tokens(&hidden)).gelu();
+    tokens(&x.within(s)).add(&linear(&s.at(3), &y, c)).reshape(&x.shape)
 }
 
 /// The official `dwconv`: each scale sees the other, resized to its own size.

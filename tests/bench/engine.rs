@@ -2,6 +2,13 @@
 //!
 //! Each model runs with random weights, in f32 and in bf16, from an empty cache in a temporary
 //! folder. Figures are of this process, so cold and warm share nothing but the file system's cache.
+//!
+//! What rewriting base-plus' graph brought, in processor seconds a picture, old and new in turn on
+//! two Zen 4 cores in bf16 (on other processors, measure again):
+//! - elementwise work on tokens of two axes instead of maps of four: 6.06 to 5.61, 5.75 to 5.33;
+//! - an f32 graph that OpenVINO lowers instead of one in bf16: 6.9 to 5.9 or 6.1;
+//! - qkv before windows are padded instead of after: 5.87 to 5.80, which may be nothing;
+//! - HMIM's and the neck's 1x1 convolutions multiplied together: 11 GMAC fewer, not timed alone.
 #![allow(clippy::unwrap_used)]
 use gstmgdsam2::backend::Tensor;
 use gstmgdsam2::engines::{self, BackendChoice, Opened, Request, Weights};
