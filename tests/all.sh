@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every check and test, from formatting to the demo; sets up what it needs. Ends with one line.
-# Usage: tests/all.sh
+# With MGDSAM2_GPU_FEATURES=1 also the features tensorrt and onnxruntime, without a GPU: minutes more.
+# Usage: [MGDSAM2_GPU_FEATURES=1] tests/all.sh
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -16,6 +17,13 @@ check() {
         failed+=("$name")
         echo "== $name FAILED" >&2
     fi
+}
+
+gpu_features() {
+    local features=(--release --locked --features "tensorrt,onnxruntime")
+    cargo clippy "${features[@]}" --all-targets -- -D warnings &&
+        cargo test "${features[@]}" --no-fail-fast \
+            --test tensorrt --test onnxruntime --test validation
 }
 
 pipelines/setup.sh || exit 1
@@ -43,6 +51,13 @@ check slurm tests/slurm.sh
 check kubernetes python3 tests/kubernetes.py
 check clippy cargo clippy --release --locked --all-targets -- -D warnings
 check docs cargo doc --release --locked --no-deps --document-private-items
+if [[ -z "${MGDSAM2_GPU_FEATURES:-}" ]]; then
+    echo "== gpu-features skipped: MGDSAM2_GPU_FEATURES is not set"
+elif pipelines/setup.sh --tensorrt --onnxruntime; then
+    check gpu-features gpu_features
+else
+    echo "== gpu-features skipped: what they need could not be installed"
+fi
 check licences python3 tests/licences.py
 if command -v shellcheck >/dev/null; then
     check shellcheck shellcheck pipelines/*.sh pipelines/slurm/*.sbatch tests/*.sh

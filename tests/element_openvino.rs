@@ -27,6 +27,7 @@ fn session(cache: &Path) -> Option<Session> {
         precision: Some(Precision::F32),
         threads: 1,
         cache: Some(cache.into()),
+        ..Request::default()
     };
     match engines::open(&request, &mut |_| {}) {
         Ok(opened) => Some(opened.session),

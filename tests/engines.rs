@@ -325,6 +325,7 @@ fn toy(cache: &Path) -> Request {
         precision: Some(Precision::F32),
         threads: 1,
         cache: Some(cache.into()),
+        ..Request::default()
     }
 }
 

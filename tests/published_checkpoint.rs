@@ -2,7 +2,7 @@
 //! all. Here one of a toy's size is written the same way.
 #![allow(clippy::unwrap_used, missing_docs)]
 use gstmgdsam2::checkpoint::Checkpoint;
-use gstmgdsam2::engines::{self, BackendChoice, Precision, Recipe, Request, WeightSource, Weights};
+use gstmgdsam2::engines::{self, Precision, Recipe, Request, WeightSource, Weights};
 use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::{Graph, GraphError};
@@ -82,10 +82,10 @@ fn a_published_checkpoint_builds_and_tracks() {
             let request = Request {
                 model: model.into(),
                 weights: weights(source),
-                backend: BackendChoice::Auto,
                 precision: Some(Precision::F32),
                 threads: 1,
                 cache: Some(folder.path().into()),
+                ..Request::default()
             };
             let mut session = engines::open(&request, &mut |_| ()).unwrap().session;
             let mut exchange = Exchange::new(session.side());

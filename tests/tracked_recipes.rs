@@ -1,9 +1,7 @@
 //! Recipes with a tracker: read strictly, built whole, run through the real graphs.
 #![allow(clippy::unwrap_used, missing_docs)]
 use gstmgdsam2::engines::tracker_recipe::Guidance;
-use gstmgdsam2::engines::{
-    self, BackendChoice, Opened, Precision, Recipe, Request, WeightSource, Weights,
-};
+use gstmgdsam2::engines::{self, Opened, Precision, Recipe, Request, WeightSource, Weights};
 use gstmgdsam2::session::{Exchange, Frame, MemoryState, Point, PointKind, Prompt, Propagation};
 use std::fs;
 use std::path::Path;
@@ -32,10 +30,10 @@ fn request(folder: &Path, recipe: &str) -> Request {
     Request {
         model: path.to_str().unwrap().into(),
         weights: Weights::random(7),
-        backend: BackendChoice::Auto,
         precision: Some(Precision::F32),
         threads: 1,
         cache: Some(folder.into()),
+        ..Request::default()
     }
 }
 

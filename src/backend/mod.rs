@@ -1,5 +1,10 @@
 //! Engines behind one trait: named tensors in, named tensors out.
+mod library;
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;
 pub mod openvino;
+#[cfg(feature = "tensorrt")]
+pub mod tensorrt;
 
 use crate::signature::{ElementType, Precision, Signature, TensorSpec};
 use std::path::PathBuf;
@@ -89,6 +94,39 @@ pub struct DeviceRun {
     pub stream: u64,
 }
 
+impl DeviceRun {
+    /// An error unless there are as many tensors as `signature` has.
+    pub fn check(&self, signature: &Signature) -> Result<(), BackendError> {
+        check_count(signature, "inputs", signature.inputs.len(), self.inputs.len())?;
+        check_count(signature, "outputs", signature.outputs.len(), self.outputs.len())
+    }
+}
+
+/// An error unless tensors are as many as, and what, `signature` says.
+pub fn check_tensors(
+    signature: &Signature,
+    inputs: &[&Tensor],
+    outputs: &[Tensor],
+) -> Result<(), BackendError> {
+    check_count(signature, "inputs", signature.inputs.len(), inputs.len())?;
+    check_count(signature, "outputs", signature.outputs.len(), outputs.len())?;
+    let specs = signature.inputs.iter().chain(&signature.outputs);
+    let tensors = inputs.iter().copied().chain(outputs);
+    specs.zip(tensors).try_for_each(|(spec, tensor)| tensor.check(spec))
+}
+
+fn check_count(
+    signature: &Signature,
+    what: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), BackendError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(BackendError::Count { graph: signature.graph.clone(), what, expected, found })
+}
+
 /// Why an engine could not be made or run.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
@@ -114,28 +152,79 @@ pub enum BackendError {
         /// What was given.
         found: usize,
     },
-    /// OpenVINO is not installed where it is looked for.
+    /// A library is not installed where it is looked for.
     #[error(
-        "no OpenVINO library (libopenvino_c.so*) was found; set {variable} to the folder that \
+        "no {library} library ({file}*) was found; set {variable} to the folder that \
          holds it; looked in:{}", looked.iter().map(|p| format!("\n  {}", p.display())).collect::<String>()
     )]
     NoLibrary {
+        /// Whose it is.
+        library: &'static str,
+        /// The file's name up to its version.
+        file: &'static str,
         /// The environment variable that names the folder.
         variable: &'static str,
         /// Every place, in the order of looking.
         looked: Vec<PathBuf>,
     },
-    /// OpenVINO is there and cannot be loaded.
-    #[error("OpenVINO library {}: {reason}", path.display())]
+    /// A library is there and cannot be loaded.
+    #[error("{library} library {}: {reason}", path.display())]
     Library {
+        /// Whose it is.
+        library: &'static str,
         /// The file.
         path: PathBuf,
         /// What the loader said.
         reason: String,
     },
+    /// A library is of another version than this program was built for.
+    #[error("{library} library {}: expected version {expected}, found {found}", path.display())]
+    Version {
+        /// Whose it is.
+        library: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What this program was built for.
+        expected: String,
+        /// What the library says.
+        found: String,
+    },
     /// There is no GPU to run on, or none that the backend serves.
     #[error("no GPU: {0}")]
     NoGpu(String),
+    /// This program was built without the backend.
+    #[error("{backend} was left out of this build, which needs `--features {feature}` for it")]
+    NotBuilt {
+        /// Its name.
+        backend: &'static str,
+        /// The feature that it needs.
+        feature: &'static str,
+    },
+    /// The backend does not describe its engines.
+    #[error("{backend} does not describe its engines: only TensorRT does")]
+    NoInspector {
+        /// Its name and version.
+        backend: String,
+    },
+    /// Building was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// TensorRT refused.
+    #[error("TensorRT: {doing}: {reason}")]
+    TensorRt {
+        /// What was asked of it.
+        doing: &'static str,
+        /// Its own words.
+        reason: String,
+    },
+    /// ONNX Runtime refused.
+    #[error("ONNX Runtime: {doing}: {reason}")]
+    OnnxRuntime {
+        /// What was asked of it.
+        doing: &'static str,
+        /// Its own words.
+        reason: String,
+    },
     /// OpenVINO refused.
     #[error("OpenVINO: {doing}: {reason}")]
     OpenVino {
@@ -154,7 +243,10 @@ pub enum BackendError {
         /// OpenVINO's word for what it took.
         found: String,
     },
-    /// A built engine's file cannot be mapped.
-    #[error("mapping a built engine: {0}")]
-    Map(std::io::Error),
+    /// A built engine's file cannot be read.
+    #[error("reading a built engine: {0}")]
+    Read(std::io::Error),
+    /// A built engine cannot be written.
+    #[error("writing a built engine: {0}")]
+    Write(std::io::Error),
 }

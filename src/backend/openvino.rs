@@ -13,7 +13,7 @@ mod request;
 use self::core::{CompiledModel, Core, Side};
 use self::cpu::Cpu;
 use self::request::{HostTensor, InferRequest};
-use crate::backend::{BackendError, Engine, Tensor};
+use crate::backend::{BackendError, Engine, Tensor, check_count, check_tensors};
 use crate::signature::{Precision, Signature, TensorSpec};
 use memmap2::{Mmap, UncheckedAdvice};
 use std::fs::File;
@@ -68,7 +68,7 @@ impl OpenVino {
     ) -> Result<Self, BackendError> {
         let (core, precision) = prepare(options)?;
         // SAFETY: built engines are written once, under a name of their own, and only ever removed.
-        let built = unsafe { Mmap::map(file) }.map_err(BackendError::Map)?;
+        let built = unsafe { Mmap::map(file) }.map_err(BackendError::Read)?;
         // SAFETY: `built` is kept beside the model and the request, and dropped after them.
         let model = unsafe { core.import(&built) }?;
         let engine = Self::new(model, Some(built), signature, precision)?;
@@ -123,20 +123,10 @@ impl Engine for OpenVino {
     }
 
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
-        check_count(&self.signature, Side::Inputs, inputs.len())?;
-        check_count(&self.signature, Side::Outputs, outputs.len())?;
-        for ((host, tensor), spec) in self.inputs.iter_mut().zip(inputs).zip(&self.signature.inputs)
-        {
-            tensor.check(spec)?;
-            host.write(tensor)?;
-        }
+        check_tensors(&self.signature, inputs, outputs)?;
+        self.inputs.iter_mut().zip(inputs).try_for_each(|(host, tensor)| host.write(tensor))?;
         self.request.infer()?;
-        for ((host, tensor), spec) in self.outputs.iter().zip(outputs).zip(&self.signature.outputs)
-        {
-            tensor.check(spec)?;
-            host.read(tensor)?;
-        }
-        Ok(())
+        self.outputs.iter().zip(outputs).try_for_each(|(host, tensor)| host.read(tensor))
     }
 }
 
@@ -182,7 +172,11 @@ fn check_side(
     signature: &Signature,
     side: Side,
 ) -> Result<(), BackendError> {
-    check_count(signature, side, model.count(side)?)?;
+    let what = match side {
+        Side::Inputs => "inputs",
+        Side::Outputs => "outputs",
+    };
+    check_count(signature, what, specs(signature, side).len(), model.count(side)?)?;
     for spec in specs(signature, side) {
         let port = model.port(side, &spec.name);
         let found = port.map_or_else(|_| Ok("no such tensor".into()), |port| port.describe())?;
@@ -192,18 +186,6 @@ fn check_side(
         }
     }
     Ok(())
-}
-
-fn check_count(signature: &Signature, side: Side, found: usize) -> Result<(), BackendError> {
-    let expected = specs(signature, side).len();
-    if found == expected {
-        return Ok(());
-    }
-    let what = match side {
-        Side::Inputs => "inputs",
-        Side::Outputs => "outputs",
-    };
-    Err(BackendError::Count { graph: signature.graph.clone(), what, expected, found })
 }
 
 fn specs(signature: &Signature, side: Side) -> &[TensorSpec] {

@@ -21,6 +21,7 @@ Examples:
   mgdsam2 batch --dataset davis-s --root DAVIS-S --out results
   mgdsam2 fetch sam2.1-tiny                    published weights, into the user's data folder
   mgdsam2 engine build base-plus --mgd mgd_sam2.pth
+  mgdsam2 engine build base-plus --mgd mgd_sam2.pth --backend tensorrt --sm 86,89,120
   mgdsam2 bench --model nano
   mgdsam2 score --pred alpha/ --gt clip/gt --protocol davis
 
@@ -216,17 +217,28 @@ pub struct WeightArgs {
     /// Inference threads; 0 is one per core
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: u32,
+    /// Which GPU, as CUDA counts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cuda_device: u32,
 }
 
 /// What runs engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// The best that is here
     #[default]
     Auto,
     /// OpenVINO on the CPU
     Openvino,
+    /// TensorRT on an NVIDIA GPU
+    Tensorrt,
+    /// ONNX Runtime's CUDA provider
+    Onnxruntime,
+    /// ONNX Runtime's TensorRT provider
+    OnnxruntimeTensorrt,
+    /// ONNX Runtime on the CPU
+    OnnxruntimeCpu,
 }
 
 /// A block of the model that can be left out.
@@ -267,6 +279,10 @@ pub enum EngineCommand {
         /// With which weights, for which backend.
         #[command(flatten)]
         weights: WeightArgs,
+        /// The GPUs that TensorRT builds for, by compute capability; needs none here
+        /// [default: the GPU that is here]
+        #[arg(long, value_name = "86,89,...", value_delimiter = ',')]
+        sm: Vec<String>,
         /// The cache to build into [default: the user's]
         #[arg(short, long, value_name = "DIR")]
         output: Option<PathBuf>,
@@ -277,6 +293,12 @@ pub enum EngineCommand {
     Show {
         /// A recipe's name or a recipe file
         recipe: String,
+        /// Print the layers of its TensorRT engine instead, as JSON; needs the GPU
+        #[arg(long)]
+        layers: bool,
+        /// With which weights, for which backend.
+        #[command(flatten)]
+        weights: WeightArgs,
     },
 }
 
@@ -347,6 +369,9 @@ pub struct BenchArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+    /// Time every GPU backend in every arithmetic, and compare it with OpenVINO in f32
+    #[arg(long, conflicts_with = "json")]
+    pub gpu: bool,
 }
 
 /// `mgdsam2 sheet`.

@@ -3,6 +3,7 @@ use super::Outcome;
 use super::args::BenchArgs;
 use super::drive::Running;
 use super::engine;
+use super::gpu;
 use super::interrupt;
 use super::job;
 use super::progress::Bars;
@@ -26,6 +27,9 @@ const STAGES: [&str; 3] = ["prepare", "refine", "composite"];
 /// Times both, prints a table or JSON.
 pub fn run(typed: &BenchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let request = job::engine_request(&typed.model.model, &typed.model.weights, None)?;
+    if typed.gpu {
+        return gpu::run(&request, typed.runs, bars);
+    }
     let mut opened = engine::open(&request, bars)?;
     let side = opened.session.side();
     let engine = engine_alone(&mut opened.session, typed.runs, bars)?;
@@ -44,7 +48,7 @@ pub fn run(typed: &BenchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
 }
 
 /// Median, 95th percentile and mean processor time of `runs` runs on grey, after one that warms up.
-fn engine_alone(session: &mut Session, runs: u32, bars: &Bars) -> anyhow::Result<Value> {
+pub fn engine_alone(session: &mut Session, runs: u32, bars: &Bars) -> anyhow::Result<Value> {
     let mut exchange = Exchange::new(session.side());
     exchange.image_mut().fill(127);
     let bar = bars.frames(Some(u64::from(runs)));

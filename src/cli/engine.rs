@@ -14,11 +14,15 @@ use indicatif::ProgressBar;
 /// Builds, lists or shows.
 pub fn run(typed: &EngineCommand, bars: &Bars) -> anyhow::Result<Outcome> {
     match typed {
-        EngineCommand::Build { recipe, weights, output } => {
-            build(&job::engine_request(recipe, weights, output.clone())?, bars)?
+        EngineCommand::Build { recipe, weights, sm, output } => {
+            let request = job::engine_request(recipe, weights, output.clone())?;
+            build(&Request { targets: sm.clone(), ..request }, bars)?
         }
         EngineCommand::List => list()?,
-        EngineCommand::Show { recipe } => show(&Recipe::find(recipe)?),
+        EngineCommand::Show { recipe, layers: false, .. } => show(&Recipe::find(recipe)?),
+        EngineCommand::Show { recipe, layers: true, weights } => {
+            layers(&job::engine_request(recipe, weights, None)?, bars)?
+        }
     }
     Ok(Outcome::Complete)
 }
@@ -65,6 +69,15 @@ fn show(recipe: &Recipe) {
             }
         }
     }
+}
+
+fn layers(request: &Request, bars: &Bars) -> anyhow::Result<()> {
+    let bar = bars.share();
+    let layers = engines::inspect(request, &mut |progress| follow(&bar, &progress));
+    bar.finish_and_clear();
+    let layers = layers.with_context(|| format!("cannot inspect `{}`", request.model))?;
+    layers.iter().for_each(|graph| println!("{graph}"));
+    Ok(())
 }
 
 /// Builds into the cache, or finds there, what `request` asks for.

@@ -1,10 +1,11 @@
 //! What will run: every wish checked against the others and against the files, before any work.
 use super::args::{Backend, MatteArgs, ModelArgs, Precision, WeightArgs};
+use super::interrupt::interrupted;
 use super::object::Object;
 use super::picture;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
-use gstmgdsam2::engines::{BackendChoice, Request, WeightSource, Weights};
+use gstmgdsam2::engines::{BackendChoice, Provider, Request, WeightSource, Weights};
 use gstmgdsam2::signature;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -176,14 +177,27 @@ pub fn engine_request(
     let backend = match typed.backend {
         Backend::Auto => BackendChoice::Auto,
         Backend::Openvino => BackendChoice::OpenVino,
+        Backend::Tensorrt => BackendChoice::TensorRt,
+        Backend::Onnxruntime => BackendChoice::OnnxRuntime(Provider::Cuda),
+        Backend::OnnxruntimeTensorrt => BackendChoice::OnnxRuntime(Provider::TensorRt),
+        Backend::OnnxruntimeCpu => BackendChoice::OnnxRuntime(Provider::Cpu),
     };
     let precision = typed.precision.map(|precision| match precision {
         Precision::F32 => signature::Precision::F32,
         Precision::F16 => signature::Precision::F16,
         Precision::Bf16 => signature::Precision::Bf16,
     });
-    let threads = typed.threads as usize;
-    Ok(Request { model: ablated(recipe, typed), weights, backend, precision, threads, cache })
+    Ok(Request {
+        model: ablated(recipe, typed),
+        weights,
+        backend,
+        precision,
+        threads: typed.threads as usize,
+        cache,
+        cuda_device: typed.cuda_device,
+        targets: Vec::new(),
+        interrupted,
+    })
 }
 
 /// The same wishes as properties of the element, by name.
@@ -203,6 +217,7 @@ pub fn properties(typed: &ModelArgs) -> anyhow::Result<Vec<(&'static str, String
         ("backend", nick(typed.backend)),
         ("precision", typed.precision.map_or("auto".into(), nick)),
         ("threads", typed.threads.to_string()),
+        ("cuda-device-id", typed.cuda_device.to_string()),
     ])
 }
 

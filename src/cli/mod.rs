@@ -12,6 +12,7 @@ mod engine;
 mod feed;
 mod fetch;
 mod frames;
+mod gpu;
 mod interrupt;
 mod job;
 mod log;

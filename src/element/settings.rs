@@ -1,6 +1,6 @@
 //! What a user sets, and what it means to the modules below.
 use super::prompts;
-use crate::engines::{BackendChoice, Precision, Request, WeightSource, Weights};
+use crate::engines::{BackendChoice, Precision, Provider, Request, WeightSource, Weights};
 use crate::frame::composite::Output;
 use crate::frame::foreground;
 use crate::frame::refine;
@@ -20,6 +20,18 @@ pub enum Backend {
     /// OpenVINO.
     #[enum_value(name = "OpenVINO on the CPU", nick = "openvino")]
     OpenVino,
+    /// TensorRT.
+    #[enum_value(name = "TensorRT on an NVIDIA GPU", nick = "tensorrt")]
+    TensorRt,
+    /// ONNX Runtime by CUDA.
+    #[enum_value(name = "ONNX Runtime's CUDA provider", nick = "onnxruntime")]
+    OnnxRuntime,
+    /// ONNX Runtime by TensorRT.
+    #[enum_value(name = "ONNX Runtime's TensorRT provider", nick = "onnxruntime-tensorrt")]
+    OnnxRuntimeTensorRt,
+    /// ONNX Runtime on the CPU.
+    #[enum_value(name = "ONNX Runtime on the CPU", nick = "onnxruntime-cpu")]
+    OnnxRuntimeCpu,
 }
 
 /// What the engine computes in.
@@ -147,6 +159,10 @@ impl Settings {
             backend: match self.backend {
                 Backend::Auto => BackendChoice::Auto,
                 Backend::OpenVino => BackendChoice::OpenVino,
+                Backend::TensorRt => BackendChoice::TensorRt,
+                Backend::OnnxRuntime => BackendChoice::OnnxRuntime(Provider::Cuda),
+                Backend::OnnxRuntimeTensorRt => BackendChoice::OnnxRuntime(Provider::TensorRt),
+                Backend::OnnxRuntimeCpu => BackendChoice::OnnxRuntime(Provider::Cpu),
             },
             precision: match self.precision {
                 Arithmetic::Auto => None,
@@ -156,6 +172,9 @@ impl Settings {
             },
             threads: self.threads as usize,
             cache: Some(PathBuf::from(&self.cache_dir)).filter(|dir| !dir.as_os_str().is_empty()),
+            // -1 is whichever CUDA counts first.
+            cuda_device: u32::try_from(self.cuda_device_id).unwrap_or(0),
+            ..Request::default()
         })
     }
 
@@ -172,8 +191,8 @@ impl Settings {
     pub fn same_engine(&self, other: &Self) -> bool {
         (&self.model, &self.cache_dir) == (&other.model, &other.cache_dir)
             && (&self.weights, &self.tracker_weights) == (&other.weights, &other.tracker_weights)
-            && (self.backend, self.precision, self.threads)
-                == (other.backend, other.precision, other.threads)
+            && (self.backend, self.precision, self.threads, self.cuda_device_id)
+                == (other.backend, other.precision, other.threads, other.cuda_device_id)
     }
 
     /// What the first frame is prompted with, if anything.

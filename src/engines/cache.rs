@@ -72,10 +72,20 @@ impl Cache {
         Ok(())
     }
 
-    /// The entry of `identity`, if there is one, whole or damaged.
-    pub fn find(&self, identity: &Identity) -> Option<Entry> {
+    /// The entry of `identity`, whole or damaged, or else one that differs from it only in its
+    /// device, if that `serves`.
+    pub fn find(&self, identity: &Identity, serves: impl Fn(&str) -> bool) -> Option<Entry> {
         let path = self.folder.join(identity.key());
-        path.exists().then(|| Entry::at(&path))
+        if path.exists() {
+            return Some(Entry::at(&path));
+        }
+        self.entries().ok()?.into_iter().find(|entry| {
+            let found = entry.manifest.as_ref().map(|manifest| &manifest.identity);
+            found.is_ok_and(|found| {
+                let alike = Identity { device: found.device.clone(), ..identity.clone() };
+                alike == *found && serves(&found.device)
+            })
+        })
     }
 
     /// Every entry, damaged ones included, by name.

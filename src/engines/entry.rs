@@ -2,8 +2,9 @@
 use crate::signature::Precision;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Raised when the manifest or the folder changes in a way that older entries do not fit.
@@ -32,6 +33,24 @@ impl Identity {
     pub fn key(&self) -> String {
         sha256(format!("{FORMAT} {self:?}").as_bytes())
     }
+
+    /// Why an engine of `found` does not serve whoever wants this one, if it is of the same graph
+    /// or was once: another version, another device, another graph.
+    pub fn difference(&self, found: &Self) -> Option<String> {
+        let name = |backend: &str| backend.split(' ').next().unwrap_or_default().to_owned();
+        let is_related =
+            name(&self.backend) == name(&found.backend) && self.precision == found.precision;
+        let fields = [
+            ("graph", &self.graph_sha256, &found.graph_sha256),
+            ("version", &self.backend, &found.backend),
+            ("device", &self.device, &found.device),
+        ];
+        let different = fields.into_iter().filter(|(_, expected, found)| expected != found);
+        let different: Vec<_> = different
+            .map(|(what, expected, found)| format!("{what}: expected {expected}, found {found}"))
+            .collect();
+        (is_related && !different.is_empty()).then(|| different.join("; "))
+    }
 }
 
 /// What people call an engine.
@@ -47,7 +66,7 @@ pub struct Labels {
 }
 
 /// What an entry says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     format: u32,
@@ -59,13 +78,29 @@ pub struct Manifest {
     pub size: u64,
     /// The engine file's SHA-256.
     pub sha256: String,
+    /// What came of comparing it with f32, by where it ran.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub validations: BTreeMap<String, Validation>,
+}
+
+/// What came of comparing an engine with an f32 reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// Relative L2 distance of the outputs.
+    pub distance: f64,
+    /// The distance that was let through.
+    pub tolerance: f64,
+    /// The blocks that had to be computed in f32 for it.
+    pub f32_blocks: Vec<String>,
 }
 
 impl Manifest {
     /// Vouches for `payload` as it is now.
     pub(super) fn of(identity: Identity, labels: Labels, payload: &mut File) -> io::Result<Self> {
         let (size, sha256) = hash_file(payload)?;
-        Ok(Self { format: FORMAT, identity, labels, size, sha256 })
+        let validations = BTreeMap::new();
+        Ok(Self { format: FORMAT, identity, labels, size, sha256, validations })
     }
 
     /// Reads a manifest's JSON; `Err` says what is wrong with it.
@@ -101,12 +136,27 @@ impl Entry {
         Self { path: path.into(), manifest }
     }
 
+    /// Adds to the manifest what came of comparing the engine with f32 where it ran.
+    pub fn record(&mut self, place: &str, validation: Validation) -> io::Result<()> {
+        let Ok(manifest) = &mut self.manifest else { return Ok(()) };
+        manifest.validations.insert(place.into(), validation);
+        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+        file.write_all(&serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?)?;
+        file.persist(self.path.join(MANIFEST)).map_err(|e| e.error)?;
+        Ok(())
+    }
+
+    /// The file of the engine itself.
+    pub fn payload(&self) -> PathBuf {
+        self.path.join(PAYLOAD)
+    }
+
     /// Reads the engine whole and compares it with the manifest. The file that comes back is the
     /// one that was compared, whatever happens to the folder.
     pub fn verify(&self) -> Result<File, String> {
         let manifest = self.manifest.as_ref().map_err(Clone::clone)?;
         let failed = |e: io::Error| format!("{PAYLOAD}: {e}");
-        let mut file = File::open(self.path.join(PAYLOAD)).map_err(failed)?;
+        let mut file = File::open(self.payload()).map_err(failed)?;
         let len = file.metadata().map_err(failed)?.len();
         if len != manifest.size {
             return Err(format!("{PAYLOAD}: expected {} bytes, found {len}", manifest.size));

@@ -3,13 +3,17 @@
 //! [`open()`] finds the engine in the cache or builds it there. Built engines are kept in the user's
 //! cache folder under a key of the graph's hash, the arithmetic, the backend's version and the
 //! processor; see [`cache`] for what happens when builds are cut short or meet.
+mod build;
 pub mod cache;
+mod compiler;
 pub mod entry;
 mod graphs;
 mod open;
+mod proof;
 pub mod recipe;
 mod shared;
 pub mod tracker_recipe;
+pub mod validation;
 pub mod weights;
 
 pub use recipe::Recipe;
@@ -19,7 +23,7 @@ pub use weights::{WeightSource, Weights};
 use self::cache::Cache;
 use self::entry::Entry;
 use self::graphs::{Sources, detail_shape, graphs};
-use self::open::{Found, Plan};
+use self::open::Plan;
 use crate::backend::{BackendError, Engine};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::onnx::GraphError;
@@ -40,6 +44,21 @@ pub enum BackendChoice {
     Auto,
     /// OpenVINO on the CPU.
     OpenVino,
+    /// TensorRT on an NVIDIA GPU.
+    TensorRt,
+    /// ONNX Runtime, by one of its providers.
+    OnnxRuntime(Provider),
+}
+
+/// What computes for ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Its own kernels, on the CPU.
+    Cpu,
+    /// CUDA.
+    Cuda,
+    /// TensorRT.
+    TensorRt,
 }
 
 /// What to open.
@@ -57,6 +76,30 @@ pub struct Request {
     pub threads: usize,
     /// Where built engines are kept; `None` is the user's cache folder.
     pub cache: Option<PathBuf>,
+    /// The GPU's number as CUDA counts.
+    pub cuda_device: u32,
+    /// The compute capabilities (`89` or `8.9`) that TensorRT shall compile for; none is the GPU
+    /// that is here. With some, engines are built and not run.
+    pub targets: Vec<String>,
+    /// Asked again and again by builds that can stop half-way; `true` stops them.
+    pub interrupted: fn() -> bool,
+}
+
+impl Default for Request {
+    /// Nano with its own weights, by the best that is here.
+    fn default() -> Self {
+        Self {
+            model: "nano".into(),
+            weights: Weights::default(),
+            backend: BackendChoice::Auto,
+            precision: None,
+            threads: 0,
+            cache: None,
+            cuda_device: 0,
+            targets: Vec::new(),
+            interrupted: || false,
+        }
+    }
 }
 
 /// How far opening has come.
@@ -125,9 +168,7 @@ pub struct BuiltGraph {
 ///
 /// A cache that cannot be used is a warning, never an error.
 pub fn open(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Opened, EngineError> {
-    let mut plan = Plan::new(request)?;
-    let found = plan.open(request, progress)?;
-    let engines = found.into_iter().map(|found| Box::new(found.engine) as Box<dyn Engine>);
+    let (plan, engines) = open_plan(request, progress)?;
     let session = assemble(&plan.recipe, engines)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
     Ok(describe(plan, session))
@@ -149,24 +190,42 @@ fn describe(plan: Plan, session: Session) -> Opened {
         model: plan.recipe.label(),
         weights: weights.source(),
         tracker: tracker_facts,
-        backend: format!("openvino {} (CPU)", plan.cpu.short_version()),
+        backend: plan.compiler.describe(),
         precision,
         warnings: plan.warnings,
     }
 }
 
+/// The plan that worked, and its engines.
+fn open_plan(
+    request: &Request,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Plan, Vec<Box<dyn Engine>>), EngineError> {
+    let mut plan = Plan::new(request)?;
+    let engines = match plan.open(request, progress) {
+        Err(why) if request.backend == BackendChoice::Auto && plan.may_fall_back(&why) => {
+            plan = Plan::instead_of_tensorrt(request, &why)?;
+            plan.open(request, progress)?
+        }
+        opened => opened?,
+    };
+    Ok((plan, engines))
+}
+
 /// Builds the engines of `request` into its cache, unless they are there, whole.
 pub fn build(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Built, EngineError> {
     let mut plan = Plan::new(request)?;
-    let found = plan.open(request, progress)?;
+    let graphs = plan.build(request, progress)?;
     progress(Progress { stage: "ready", fraction: 1.0 });
-    let graphs = found.into_iter().map(|Found { engine, entry, reused }| BuiltGraph {
-        graph: engine.signature().graph.clone(),
-        precision: engine.precision(),
-        entry,
-        reused,
-    });
-    Ok(Built { graphs: graphs.collect(), warnings: plan.warnings })
+    Ok(Built { graphs, warnings: plan.warnings })
+}
+
+/// The layers of the engines of `request`, built first if need be, in the backend's own words.
+pub fn inspect(
+    request: &Request,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<String>, EngineError> {
+    Plan::new(request)?.inspect(request, progress)
 }
 
 /// What every graph of `recipe` takes and gives, where there are weights for all of them.
@@ -180,10 +239,10 @@ pub fn signatures(recipe: &Recipe) -> Vec<Signature> {
 /// alone.
 fn assemble(
     recipe: &Recipe,
-    engines: impl Iterator<Item = Box<dyn Engine>>,
+    engines: impl IntoIterator<Item = Box<dyn Engine>>,
 ) -> Result<Session, EngineError> {
     let named = |engine: Box<dyn Engine>| (engine.signature().graph.clone(), engine);
-    let mut engines: HashMap<String, Box<dyn Engine>> = engines.map(named).collect();
+    let mut engines: HashMap<String, Box<dyn Engine>> = engines.into_iter().map(named).collect();
     let mut take = |graph: &str| engines.remove(graph);
     let detail = take("image").or_else(|| take("detail_decoder"));
     let encoder = take("tracker_encoder").or_else(|| take("detail_encoder"));
@@ -263,7 +322,19 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
-    /// What was just built cannot be opened.
-    #[error("engine {}: just built, and cannot be loaded", .0.display())]
-    Unusable(PathBuf),
+    /// The backend computes something else than the model, even in f32.
+    #[error(
+        "engine `{graph}` on {backend}: expected logits within {tolerance} (relative L2) of f32, \
+         found {distance:.2e}"
+    )]
+    Inaccurate {
+        /// The graph's name.
+        graph: String,
+        /// What ran it.
+        backend: String,
+        /// What the recipe lets through.
+        tolerance: f64,
+        /// What was measured.
+        distance: f64,
+    },
 }

@@ -1,43 +1,52 @@
-//! From a request to running engines: out of the cache, or through it.
-use super::cache::{Cache, Lock, StoreError};
-use super::entry::{Entry, Identity, Labels, sha256};
+//! From a request to its engines, one graph after the other.
+use super::build::{GraphBuild, source};
+use super::cache::Cache;
+use super::compiler::{Compiler, choose, instead_of_tensorrt};
 use super::graphs::{GraphPlan, Sources, graphs};
-use super::{EngineError, Progress, Recipe, Request};
-use crate::backend::openvino::cpu::Cpu;
-use crate::backend::openvino::{OpenVino, Options};
+use super::proof::Proof;
+use super::{BuiltGraph, EngineError, Progress, Recipe, Request};
+use crate::backend::{BackendError, Engine};
 use crate::checkpoint::Checkpoint;
-use crate::onnx::Graph;
-use crate::signature::Precision;
 use std::io;
 use std::rc::Rc;
-
-/// What was found or built, and what a user must know of it.
-pub(super) struct Found {
-    pub(super) engine: OpenVino,
-    pub(super) entry: Option<Entry>,
-    pub(super) reused: bool,
-}
 
 /// Everything that decides what the engines are.
 pub(super) struct Plan {
     pub(super) recipe: Recipe,
-    pub(super) cpu: Cpu,
+    pub(super) compiler: Box<dyn Compiler>,
     pub(super) warnings: Vec<String>,
     pub(super) sources: Sources,
     graphs: Vec<GraphPlan>,
-    threads: usize,
 }
 
 impl Plan {
     /// Resolves names; reads no weights and builds nothing.
     pub(super) fn new(request: &Request) -> Result<Self, EngineError> {
+        Self::with(request, choose)
+    }
+
+    /// The same with OpenVINO, for this reason.
+    pub(super) fn instead_of_tensorrt(
+        request: &Request,
+        why: &EngineError,
+    ) -> Result<Self, EngineError> {
+        Self::with(request, |request, _, warnings| instead_of_tensorrt(request, why, warnings))
+    }
+
+    fn with(
+        request: &Request,
+        choose: impl FnOnce(
+            &Request,
+            &Recipe,
+            &mut Vec<String>,
+        ) -> Result<Box<dyn Compiler>, EngineError>,
+    ) -> Result<Self, EngineError> {
         let recipe = Recipe::find(&request.model)?;
         let mut warnings = Vec::new();
         let weights = request.weights.open(&recipe, &mut warnings)?;
-        let cpu = Cpu::detect()?;
+        let compiler = choose(request, &recipe, &mut warnings)?;
         let mut with_precision = |weights: Option<Rc<Checkpoint>>, of_recipe| {
-            let choose =
-                |w| (w, choose_precision(request.precision, of_recipe, &cpu, &mut warnings));
+            let choose = |w| (w, compiler.precision(request.precision, of_recipe, &mut warnings));
             weights.map(choose)
         };
         let of_detail = recipe.openvino.precision;
@@ -48,186 +57,92 @@ impl Plan {
         };
         let graphs = graphs(&recipe, &sources);
         warnings.dedup();
-        Ok(Self { recipe, cpu, warnings, sources, graphs, threads: request.threads })
+        Ok(Self { recipe, compiler, warnings, sources, graphs })
     }
 
-    /// The engines from `request`'s cache, built first if need be, in the order of
-    /// [`graphs`].
+    /// Whether it was TensorRT that failed, and not a user who stopped it.
+    pub(super) fn may_fall_back(&self, why: &EngineError) -> bool {
+        let is_interrupted = matches!(why, EngineError::Backend(BackendError::Interrupted));
+        self.compiler.tolerance().is_some() && !is_interrupted
+    }
+
+    /// The engines from `request`'s cache, built first if need be, in the order of [`graphs`].
     pub(super) fn open(
         &mut self,
         request: &Request,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<Found>, EngineError> {
-        let folder = request.cache.clone().or_else(Cache::default_folder);
-        let missing = || io::Error::other("there is no folder for caches");
-        let cache = folder.ok_or_else(missing).and_then(|folder| Cache::open(&folder));
-        let graphs = std::mem::take(&mut self.graphs);
-        let whole: f32 = graphs.iter().map(share).sum();
-        let (mut all, mut done) = (Vec::new(), 0.0);
-        for graph in &graphs {
-            let share = share(graph) / whole;
-            let mut progress = |of_graph: Progress| {
-                progress(Progress { fraction: done + share * of_graph.fraction, ..of_graph });
-            };
-            all.push(match &cache {
-                Ok(cache) => self.through(cache, graph, &mut progress)?,
-                Err(e) => self.without_cache(e, graph, &mut progress)?,
-            });
-            done += share;
-        }
-        Ok(all)
+    ) -> Result<Vec<Box<dyn Engine>>, EngineError> {
+        self.each(request, progress, |build, progress| {
+            let (engine, stored) = build.open(progress)?;
+            match build.compiler.tolerance() {
+                Some(tolerance) if !build.is_proved(&stored) => {
+                    Proof::new(build, request.threads, progress, engine, stored)?.settle(tolerance)
+                }
+                _ => Ok(engine),
+            }
+        })
     }
 
-    fn through(
+    /// The same, and none is opened.
+    pub(super) fn build(
         &mut self,
-        cache: &Cache,
-        graph: &GraphPlan,
+        request: &Request,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
-        progress(Progress { stage: "looking into the cache", fraction: 0.0 });
-        let source = source(graph)?;
-        if let Some(found) = self.known(cache, graph, &source, progress)? {
-            return Ok(found);
-        }
-        progress(Progress { stage: "waiting for other builds", fraction: 0.05 });
-        let lock = match cache.lock() {
-            Ok(lock) => lock,
-            Err(e) => return self.without_cache(&e, graph, progress),
-        };
-        // Another process may have built it meanwhile.
-        match self.known(cache, graph, &source, progress)? {
-            Some(found) => Ok(found),
-            None => self.build_into(cache, &lock, (graph, &source), progress),
-        }
-    }
-
-    /// The engine, if the cache holds it whole.
-    fn known(
-        &self,
-        cache: &Cache,
-        graph: &GraphPlan,
-        source: &str,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<Found>, EngineError> {
-        let Some(graph_sha256) = cache.graph_of(source) else { return Ok(None) };
-        let Some(entry) = cache.find(&self.identity(graph, graph_sha256)) else { return Ok(None) };
-        progress(Progress { stage: "loading the engine", fraction: 0.9 });
-        let engine = self.load(graph, &entry);
-        Ok(engine.map(|engine| Found { engine, entry: Some(entry), reused: true }))
-    }
-
-    /// Nothing if the entry is damaged, or whole and yet refused by OpenVINO.
-    fn load(&self, graph: &GraphPlan, entry: &Entry) -> Option<OpenVino> {
-        let loaded = entry.verify().and_then(|file| {
-            OpenVino::import(&file, &graph.signature, &self.options(graph))
-                .map_err(|e| e.to_string())
-        });
-        loaded
-            .inspect_err(|reason| {
-                tracing::warn!(path = %entry.path.display(), reason, "damaged engine");
+    ) -> Result<Vec<BuiltGraph>, EngineError> {
+        self.each(request, progress, |build, progress| {
+            let stored = build.stored(progress)?;
+            Ok(BuiltGraph {
+                graph: build.graph.signature.graph.clone(),
+                entry: stored.entry,
+                reused: stored.reused,
+                precision: build.graph.precision,
             })
-            .ok()
+        })
     }
 
-    fn build_into(
+    /// What the backend says of each.
+    pub(super) fn inspect(
         &mut self,
-        cache: &Cache,
-        lock: &Lock,
-        (graph, source): (&GraphPlan, &str),
+        request: &Request,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
-        let (engine, graph_sha256) = self.build(graph, progress)?;
-        progress(Progress { stage: "saving the engine", fraction: 0.8 });
-        match self.store((cache, lock), (graph, source), &engine, graph_sha256) {
-            Ok(entry) => {
-                progress(Progress { stage: "loading the engine", fraction: 0.9 });
-                // What was built holds the graph's weights twice; what is loaded does not.
-                drop(engine);
-                let engine = self.load(graph, &entry);
-                let engine = engine.ok_or_else(|| EngineError::Unusable(entry.path.clone()))?;
-                Ok(Found { engine, entry: Some(entry), reused: false })
-            }
-            Err(e) => {
-                self.warnings.push(format!("the engine was built and could not be kept: {e}"));
-                Ok(Found { engine, entry: None, reused: false })
-            }
-        }
-    }
-
-    fn store(
-        &self,
-        (cache, lock): (&Cache, &Lock),
-        (graph, source): (&GraphPlan, &str),
-        engine: &OpenVino,
-        graph_sha256: String,
-    ) -> Result<Entry, StoreError> {
-        cache.remember_graph(source, &graph_sha256)?;
-        let identity = self.identity(graph, graph_sha256);
-        let labels = Labels {
-            model: self.recipe.label(),
-            graph: graph.signature.graph.clone(),
-            weights: graph.weights.source(),
-        };
-        cache.store(lock, identity, labels, |path| engine.export(path))
-    }
-
-    fn without_cache(
-        &mut self,
-        reason: &io::Error,
-        graph: &GraphPlan,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found, EngineError> {
-        let warning = format!("engines are built anew each time: no cache: {reason}");
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-        let (engine, _) = self.build(graph, progress)?;
-        Ok(Found { engine, entry: None, reused: false })
-    }
-
-    /// The engine and its graph's hash.
-    fn build(
-        &self,
-        graph: &GraphPlan,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(OpenVino, String), EngineError> {
-        progress(Progress { stage: "building the graph", fraction: 0.1 });
-        // OpenVINO lowers an f32 graph itself, and then fuses attention, which casts would prevent.
-        let empty = Graph::new(&graph.signature.graph, &graph.weights, Precision::F32);
-        let onnx = (graph.make)(empty)?.to_bytes()?;
-        let graph_sha256 = sha256(&onnx);
-        progress(Progress { stage: "compiling", fraction: 0.4 });
-        let engine = OpenVino::build(onnx, &graph.signature, &self.options(graph))?;
-        Ok((engine, graph_sha256))
+    ) -> Result<Vec<String>, EngineError> {
+        self.each(request, progress, |build, progress| {
+            let stored = build.stored(progress)?;
+            Ok(build.compiler.inspect(&stored.file, &build.graph.signature)?)
+        })
     }
 
     /// What makes the graphs what they are, before they are opened.
     pub(super) fn source(&self) -> Result<String, EngineError> {
-        let sources = self.graphs.iter().map(source).collect::<Result<Vec<_>, _>>()?;
-        Ok(sources.join("\n"))
+        let sources = self.graphs.iter().map(|graph| source(graph, &*self.compiler));
+        Ok(sources.collect::<Result<Vec<_>, _>>()?.join("\n"))
     }
 
-    fn options(&self, graph: &GraphPlan) -> Options {
-        Options { precision: graph.precision, threads: self.threads }
-    }
-
-    fn identity(&self, graph: &GraphPlan, graph_sha256: String) -> Identity {
-        Identity {
-            graph_sha256,
-            precision: graph.precision,
-            backend: format!("openvino {}", self.cpu.version),
-            device: format!("{}: {}", self.cpu.name, self.cpu.capabilities.join(" ")),
+    fn each<T>(
+        &mut self,
+        request: &Request,
+        progress: &mut dyn FnMut(Progress),
+        mut work: impl FnMut(&mut GraphBuild, &mut dyn FnMut(Progress)) -> Result<T, EngineError>,
+    ) -> Result<Vec<T>, EngineError> {
+        let folder = request.cache.clone().or_else(Cache::default_folder);
+        let missing = || io::Error::other("there is no folder for caches");
+        let cache = folder.ok_or_else(missing).and_then(|folder| Cache::open(&folder));
+        let model = self.recipe.label();
+        let whole: f32 = self.graphs.iter().map(share).sum();
+        let (mut all, mut done) = (Vec::new(), 0.0);
+        for graph in &self.graphs {
+            let share = share(graph) / whole;
+            let mut progress = |of_graph: Progress| {
+                progress(Progress { fraction: done + share * of_graph.fraction, ..of_graph });
+            };
+            let compiler = &*self.compiler;
+            let mut build =
+                GraphBuild::new(graph, compiler, &model, cache.as_ref(), &mut self.warnings);
+            all.push(work(&mut build, &mut progress)?);
+            done += share;
         }
+        Ok(all)
     }
-}
-
-/// What makes the graph what it is: our code, which graph of which dimensions it is, the
-/// arithmetic that weights are written in, the weights.
-fn source(graph: &GraphPlan) -> Result<String, EngineError> {
-    let weights = graph.weights.fingerprint()?;
-    let (code, name, precision) =
-        (env!("MGDSAM2_GRAPH_SOURCES"), &graph.signature.graph, graph.precision);
-    Ok(format!("{code} {name} {} {precision:?} {weights}", graph.sizes))
 }
 
 /// How long a graph takes to build, by what people see of others: encoders are most of a model.
@@ -237,22 +152,4 @@ fn share(graph: &GraphPlan) -> f32 {
         "tracker_encoder" | "detail_decoder" => 3.0,
         _ => 1.0,
     }
-}
-
-/// What is asked for, else the recipe's; f32 where the CPU cannot do it, which is only worth a
-/// warning if it was asked for.
-fn choose_precision(
-    asked: Option<Precision>,
-    of_recipe: Precision,
-    cpu: &Cpu,
-    warnings: &mut Vec<String>,
-) -> Precision {
-    let wanted = asked.unwrap_or(of_recipe);
-    if cpu.computes_in(wanted) {
-        return wanted;
-    }
-    if asked.is_some() {
-        warnings.push(format!("{} has no {wanted:?} instructions: computing in F32", cpu.name));
-    }
-    Precision::F32
 }

@@ -49,6 +49,9 @@ pub struct Recipe {
     pub tracker: Option<TrackerRecipe>,
     /// How OpenVINO may compute it.
     pub openvino: OpenVinoRecipe,
+    /// How a GPU may compute it, by TensorRT or ONNX Runtime.
+    #[serde(default)]
+    pub tensorrt: TensorRtRecipe,
 }
 
 /// What the matte is made by.
@@ -88,6 +91,23 @@ pub struct WeightsNote {
 pub struct OpenVinoRecipe {
     /// The fastest arithmetic that the matte survives, taken where the CPU has it; else f32.
     pub precision: Precision,
+}
+
+/// How a GPU may compute a model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorRtRecipe {
+    /// What graphs are written in.
+    pub precision: Precision,
+    /// The relative L2 distance of the logits from an f32 reference at which blocks are computed
+    /// in f32 instead.
+    pub tolerance: f64,
+}
+
+impl Default for TensorRtRecipe {
+    fn default() -> Self {
+        Self { precision: Precision::F16, tolerance: 0.02 }
+    }
 }
 
 impl Recipe {

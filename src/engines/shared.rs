@@ -1,6 +1,5 @@
 //! Engines that are opened once, for several sessions at a time: they take turns.
-use super::open::Plan;
-use super::{EngineError, Opened, Progress, Recipe, Request, assemble, describe};
+use super::{EngineError, Opened, Progress, Recipe, Request, assemble, describe, open_plan};
 use crate::backend::{BackendError, DeviceRun, Engine, Tensor};
 use crate::session::Session;
 use crate::signature::Signature;
@@ -34,13 +33,12 @@ impl SharedEngines {
         request: &Request,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Self, Opened), EngineError> {
-        let mut plan = Plan::new(request)?;
-        let found = plan.open(request, progress)?.into_iter();
-        let engines = found.map(|found| {
-            let engine: Box<dyn Engine> = Box::new(found.engine);
-            (engine.signature().clone(), Arc::new(Mutex::new(engine)))
+        let (plan, engines) = open_plan(request, progress)?;
+        let turns = engines.into_iter().map(|engine| {
+            let signature = engine.signature().clone();
+            (signature, Arc::new(Mutex::new(engine)))
         });
-        let shared = Self { recipe: plan.recipe.clone(), engines: engines.collect() };
+        let shared = Self { recipe: plan.recipe.clone(), engines: turns.collect() };
         let session = shared.session(&Busy::default())?;
         progress(Progress { stage: "ready", fraction: 1.0 });
         Ok((shared, describe(plan, session)))
@@ -64,29 +62,33 @@ struct Share {
     busy: Busy,
 }
 
+impl Share {
+    /// Runs the engine in turn, and counts how long it takes.
+    fn in_turn(
+        &self,
+        run: impl FnOnce(&mut dyn Engine) -> Result<(), BackendError>,
+    ) -> Result<(), BackendError> {
+        // Outputs are overwritten whole: a run that panicked has left nothing behind.
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
+        let done = run(&mut **engine);
+        self.busy.0.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
+        done
+    }
+}
+
 impl Engine for Share {
     fn signature(&self) -> &Signature {
         &self.signature
     }
 
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
-        self.take_turn(|engine| engine.run(inputs, outputs))
+        self.in_turn(|engine| engine.run(inputs, outputs))
     }
 
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
         // SAFETY: the caller vouches for the same, and knows nothing of the lock.
-        self.take_turn(|engine| unsafe { engine.run_on_device(run) })
-    }
-}
-
-impl Share {
-    fn take_turn<T>(&self, run: impl FnOnce(&mut dyn Engine) -> T) -> T {
-        // Outputs are overwritten whole: a run that panicked has left nothing behind.
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = Instant::now();
-        let done = run(engine.as_mut());
-        self.busy.0.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
-        done
+        self.in_turn(|engine| unsafe { engine.run_on_device(run) })
     }
 }
 

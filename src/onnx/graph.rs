@@ -69,12 +69,17 @@ pub(super) struct Inner<'c> {
     name: String,
     checkpoint: &'c Checkpoint,
     /// What floats are where nothing says otherwise.
-    pub(super) float: Type,
+    float: Type,
     inputs: Vec<ValueInfoProto>,
     pub(super) nodes: Vec<NodeProto>,
     initializers: BTreeMap<String, Initializer<'c>>,
     asked: BTreeSet<String>,
     taps: BTreeMap<String, Tensor<'c>>,
+    /// The taps' names in the order of the model: each ends a block.
+    blocks: Vec<String>,
+    /// The blocks, by number, that compute in f32 whatever the others do.
+    f32_blocks: BTreeSet<usize>,
+    gives_out_blocks: bool,
     mismatches: Mismatches,
     error: Option<GraphError>,
 }
@@ -117,6 +122,9 @@ impl<'c> Graph<'c> {
             initializers: BTreeMap::new(),
             asked: BTreeSet::new(),
             taps: BTreeMap::new(),
+            blocks: Vec::new(),
+            f32_blocks: BTreeSet::new(),
+            gives_out_blocks: false,
             mismatches: Mismatches::default(),
             error: None,
         })))
@@ -125,6 +133,23 @@ impl<'c> Graph<'c> {
     /// The top of the checkpoint's namespace.
     pub fn root(&self) -> Scope<'c> {
         Scope { graph: self.clone(), path: String::new() }
+    }
+
+    /// Makes the blocks of these numbers compute in f32. A block is what the model makes between
+    /// one [`Scope::tap`] and the next, so that [`Graph::blocks`] of another graph names it.
+    pub fn compute_in_f32(&self, blocks: &BTreeSet<usize>) {
+        self.0.borrow_mut().f32_blocks = blocks.clone();
+    }
+
+    /// The names of the model's blocks so far, in order: those of the taps that end them.
+    pub fn blocks(&self) -> Vec<String> {
+        self.0.borrow().blocks.clone()
+    }
+
+    /// Makes [`Graph::finish`] give out every block that reaches an output, by the tap's name,
+    /// after the outputs and in the order of the model.
+    pub fn give_out_blocks(&self) {
+        self.0.borrow_mut().gives_out_blocks = true;
     }
 
     /// Declares a graph input; floats arrive as f32 and are cast to the graph's arithmetic.
@@ -157,7 +182,10 @@ impl<'c> Graph<'c> {
     /// Outputs are f32 whatever the graph computes in.
     pub fn finish(self, outputs: &[(&str, &Tensor<'c>)]) -> Result<OnnxModel, GraphError> {
         let mut output_infos = Vec::new();
-        for (name, value) in outputs {
+        let blocks = self.blocks_towards(outputs);
+        let blocks = blocks.iter().map(|(name, value)| (name.as_str(), value));
+        let outputs: Vec<_> = outputs.iter().copied().chain(blocks).collect();
+        for (name, value) in &outputs {
             let value = value.cast(Type::F32);
             self.push("Identity", &[&value.name], name, vec![]);
             output_infos.push(value_info(name, &value.shape, Type::F32));
@@ -177,6 +205,17 @@ impl<'c> Graph<'c> {
             graph.initializer.push(initializer.to_proto(name)?);
         }
         Ok(OnnxModel::new(graph))
+    }
+
+    /// The blocks to give out with these outputs.
+    fn blocks_towards(&self, outputs: &[(&str, &Tensor<'c>)]) -> Vec<(String, Tensor<'c>)> {
+        let inner = self.0.borrow();
+        if !inner.gives_out_blocks {
+            return Vec::new();
+        }
+        let needed = inner.reached(outputs.iter().map(|(_, value)| value.name.clone()));
+        let taps = inner.blocks.iter().map(|name| (name.clone(), inner.taps[name].clone()));
+        taps.filter(|(_, value)| needed.contains(&value.name)).collect()
     }
 
     /// The value that the model named so with [`Scope::tap`].
@@ -236,6 +275,14 @@ impl<'c> Tensor<'c> {
 }
 
 impl<'c> Inner<'c> {
+    /// What the block under construction computes in.
+    pub(super) fn float(&self) -> Type {
+        match self.f32_blocks.contains(&self.blocks.len()) {
+            true => Type::F32,
+            false => self.float,
+        }
+    }
+
     /// Compares what the graph needs of the checkpoint with what that has.
     fn check_weights(&mut self, needed: &HashSet<String>) -> Result<(), GraphError> {
         let mut seen = HashSet::new();
@@ -295,7 +342,7 @@ impl<'c> Scope<'c> {
 
     /// `weight` as a value.
     pub fn value(&self, weight: &Weight<'c>) -> Tensor<'c> {
-        let kind = self.graph.0.borrow().float;
+        let kind = self.graph.0.borrow().float();
         let name = self.graph.float(weight, kind);
         Tensor { scope: self.clone(), name, kind, shape: weight.shape.clone() }
     }
@@ -313,7 +360,9 @@ impl<'c> Scope<'c> {
     /// Names an intermediate value, so that [`Graph::tapped`] finds it. It costs nothing in a
     /// finished graph that does not give it out.
     pub fn tap(&self, name: &str, value: &Tensor<'c>) {
-        self.graph.0.borrow_mut().taps.insert(name.into(), value.clone());
+        let mut inner = self.graph.0.borrow_mut();
+        inner.taps.insert(name.into(), value.clone());
+        inner.blocks.push(name.into());
     }
 
     /// Records that the model cannot be built as configured.

@@ -55,6 +55,17 @@ impl OnnxModel {
         fs::write(path, self.message(Some(graph)).encode_to_vec())
     }
 
+    /// The names and shapes of all outputs, in order.
+    pub fn outputs(&self) -> Vec<(String, Vec<usize>)> {
+        let size = |dim: &DimensionProto| dim.dim_value.unwrap_or_default() as usize;
+        let shape = |info: &ValueInfoProto| {
+            let tensor = info.r#type.as_ref()?.tensor_type.as_ref()?;
+            Some(tensor.shape.as_ref()?.dim.iter().map(size).collect())
+        };
+        let outputs = self.graph.output.iter();
+        outputs.map(|info| (info.name.clone(), shape(info).unwrap_or_default())).collect()
+    }
+
     /// How many nodes of each operator there are.
     pub fn operators(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();

@@ -77,18 +77,20 @@ impl<'c> Tensor<'c> {
 
     /// Softmax over the last axis, in f32.
     pub fn softmax(&self) -> Self {
-        let x = self.cast(Type::F32);
-        x.op("Softmax", &[], self.shape.clone(), vec![int("axis", -1)]).cast(self.kind)
+        let x = self.settled();
+        let y = x.cast(Type::F32);
+        y.op_as_is("Softmax", &[], self.shape.clone(), vec![int("axis", -1)]).cast(x.kind)
     }
 
     /// Normalises the last axis, in f32.
     pub fn layer_norm(&self, weight: &Weight<'c>, bias: &Weight<'c>, epsilon: f32) -> Self {
-        let x = self.cast(Type::F32);
+        let x = self.settled();
         let graph = &self.scope.graph;
         let (weight, bias) = (graph.float(weight, Type::F32), graph.float(bias, Type::F32));
         let attributes = vec![int("axis", -1), float("epsilon", epsilon)];
         let shape = self.shape.clone();
-        x.op("LayerNormalization", &[&weight, &bias], shape, attributes).cast(self.kind)
+        let y = x.cast(Type::F32);
+        y.op_as_is("LayerNormalization", &[&weight, &bias], shape, attributes).cast(x.kind)
     }
 
     /// Matrix product of the last two axes, the others broadcast.
@@ -103,7 +105,7 @@ impl<'c> Tensor<'c> {
             }
             _ => self.bad("MatMul", &[other]),
         };
-        self.op("MatMul", &[&other.name], shape, vec![])
+        self.op("MatMul", &[&other.settled().name], shape, vec![])
     }
 
     /// The axes in another order.
@@ -145,6 +147,7 @@ impl<'c> Tensor<'c> {
             }
             shape[axis] += part.shape[axis];
         }
+        let rest: Vec<_> = rest.iter().map(|part| part.settled()).collect();
         let names: Vec<&str> = rest.iter().map(|part| part.name.as_str()).collect();
         first.op("Concat", &names, shape, vec![int("axis", axis as i64)])
     }
@@ -192,8 +195,9 @@ impl<'c> Tensor<'c> {
             _ => self.bad("Conv", &[&self.scope.value(weight)]),
         };
         let graph = &self.scope.graph;
-        let mut names = vec![graph.float(weight, self.kind)];
-        names.extend(bias.map(|b| graph.float(b, self.kind)));
+        let x = self.settled();
+        let mut names = vec![graph.float(weight, x.kind)];
+        names.extend(bias.map(|b| graph.float(b, x.kind)));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let pair = |v: usize| [v as i64; 2];
         let attributes = vec![
@@ -202,10 +206,11 @@ impl<'c> Tensor<'c> {
             ints("pads", &[padding as i64; 4]),
             int("group", groups as i64),
         ];
-        self.op("Conv", &names, shape, attributes)
+        x.op("Conv", &names, shape, attributes)
     }
 
-    /// (N, C, H, W) with kernels (C, O, K, K) and stride K to (N, O, KH, KW).
+    /// (N, C, H, W) with kernels (C, O, K, K) and stride K to (N, O, KH, KW). In f32 where the
+    /// graph is bfloat16: TensorRT has no such kernel.
     pub fn conv_transpose2d(&self, weight: &Weight<'c>, bias: &Weight<'c>) -> Self {
         let k = weight.shape[3];
         let shape = match self.shape[..] {
@@ -213,10 +218,12 @@ impl<'c> Tensor<'c> {
             _ => self.bad("ConvTranspose", &[&self.scope.value(weight)]),
         };
         let graph = &self.scope.graph;
-        let (weight, bias) = (graph.float(weight, self.kind), graph.float(bias, self.kind));
+        let x = self.settled();
+        let y = if x.kind == Type::Bf16 { x.cast(Type::F32) } else { x.clone() };
+        let (weight, bias) = (graph.float(weight, y.kind), graph.float(bias, y.kind));
         let pair = [k as i64; 2];
         let attributes = vec![ints("kernel_shape", &pair), ints("strides", &pair)];
-        self.op("ConvTranspose", &[&weight, &bias], shape, attributes)
+        y.op_as_is("ConvTranspose", &[&weight, &bias], shape, attributes).cast(x.kind)
     }
 
     /// The maximum of each 2x2 square of (N, C, H, W).
@@ -288,26 +295,46 @@ impl<'c> Tensor<'c> {
         self.op("DepthToSpace", &[], shape, attributes)
     }
 
-    /// Floats in the graph's own arithmetic, whatever this is in.
+    /// Floats in the block's own arithmetic, whatever this is in.
     pub(super) fn to_float(&self) -> Self {
-        let float = self.scope.graph.0.borrow().float;
+        let float = self.scope.graph.0.borrow().float();
         self.cast(float)
+    }
+
+    /// The same for floats alone: others stay what they are.
+    fn settled(&self) -> Self {
+        match self.kind {
+            Type::F32 | Type::F16 | Type::Bf16 => self.to_float(),
+            Type::U8 | Type::I64 => self.clone(),
+        }
     }
 
     pub(super) fn cast(&self, to: Type) -> Self {
         if self.kind == to {
             return self.clone();
         }
-        let y = self.op("Cast", &[], self.shape.clone(), vec![int("to", to as i64)]);
+        let y = self.op_as_is("Cast", &[], self.shape.clone(), vec![int("to", to as i64)]);
         Self { kind: to, ..y }
     }
 
     fn broadcast(&self, op: &'static str, other: &Self) -> Self {
         let shape = broadcast(&self.shape, &other.shape).unwrap_or_else(|| self.bad(op, &[other]));
-        self.op(op, &[&other.name], shape, vec![])
+        self.op(op, &[&other.settled().name], shape, vec![])
     }
 
+    /// In the block's own arithmetic.
     fn op(
+        &self,
+        op: &'static str,
+        more: &[&str],
+        shape: Vec<usize>,
+        attributes: Vec<AttributeProto>,
+    ) -> Self {
+        self.settled().op_as_is(op, more, shape, attributes)
+    }
+
+    /// In the arithmetic that this is in.
+    fn op_as_is(
         &self,
         op: &'static str,
         more: &[&str],

@@ -64,6 +64,7 @@ fn open(model: &str, precision: Precision, cache: &Path) -> (f64, Opened) {
         precision: Some(precision),
         threads: 0,
         cache: Some(cache.into()),
+        ..Request::default()
     };
     let start = Instant::now();
     let opened = engines::open(&request, &mut |progress| {

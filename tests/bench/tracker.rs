@@ -45,6 +45,7 @@ fn measure(model: &str) {
         precision: None,
         threads: 0,
         cache: Some(cache.path().into()),
+        ..Request::default()
     };
     let Opened { mut session, precision, .. } = engines::open(&request, &mut |_| ()).unwrap();
     let (mut off, mut on) = (Vec::new(), Vec::new());

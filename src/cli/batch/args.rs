@@ -103,6 +103,10 @@ pub struct Wishes {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
+    /// Which GPU, as CUDA counts [default: 0]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cuda_device: Option<u32>,
     /// Infer every N-th frame [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +144,7 @@ impl Wishes {
             backend: self.backend.or(others.backend),
             precision: self.precision.or(others.precision),
             threads: self.threads.or(others.threads),
+            cuda_device: self.cuda_device.or(others.cuda_device),
             interval: self.interval.or(others.interval),
             propagation: self.propagation.or(others.propagation),
             framerate: self.framerate.or(others.framerate),
@@ -155,6 +160,7 @@ impl Wishes {
             model: Some("nano".into()),
             backend: Some(Backend::Auto),
             threads: Some(0),
+            cuda_device: Some(0),
             interval: Some(1),
             propagation: Some(Propagation::Memory),
             framerate: Some(25),
@@ -183,6 +189,7 @@ impl Wishes {
                 backend: self.backend.unwrap_or_default(),
                 precision: self.precision,
                 threads: self.threads.unwrap_or_default(),
+                cuda_device: self.cuda_device.unwrap_or_default(),
             },
         }
     }

@@ -63,11 +63,13 @@ impl BatchJob {
         file.finish()
     }
 
-    /// What is there may have been done by another number of lanes, and from another folder.
+    /// What is there may have been done by another number of lanes, on another GPU, and from another
+    /// folder.
     fn check_against(&self, path: &Path) -> anyhow::Result<()> {
         let essence = |wishes: &Wishes| {
-            let (root, manifest, lanes, threads) = (None, None, None, None);
-            toml::Table::try_from(Wishes { root, manifest, lanes, threads, ..wishes.clone() })
+            let wishes = wishes.clone();
+            let (root, manifest, lanes, threads, cuda_device) = (None, None, None, None, None);
+            toml::Table::try_from(Wishes { root, manifest, lanes, threads, cuda_device, ..wishes })
         };
         let (wished, found) = (essence(&self.wishes)?, essence(&read(path)?)?);
         for key in wished.keys().chain(found.keys()) {

@@ -1,0 +1,71 @@
+//! Compiles a graph into an engine's bytes. No GPU is needed: the targets are named.
+use super::log::Log;
+use super::progress::Monitor;
+use super::{Target, library};
+use crate::backend::BackendError;
+use std::thread;
+use trtx::{Builder, BuilderConfig, OnnxParser, ProfilingVerbosity};
+
+/// What to compile for, and how to follow or stop it.
+pub struct Compile<'a> {
+    /// The GPUs that the engine will run on.
+    pub targets: &'a [Target],
+    /// Told how far it is, 0..=1.
+    pub progress: &'a mut dyn FnMut(f32),
+    /// Asked again and again; `true` ends it with [`BackendError::Interrupted`].
+    pub interrupted: fn() -> bool,
+}
+
+/// The engine of `onnx`, a ModelProto with its weights inside.
+///
+/// Strongly typed: it computes in the types that the graph is written in. The same graph,
+/// targets and TensorRT make the same bytes.
+pub fn compile(onnx: &[u8], options: &mut Compile) -> Result<Vec<u8>, BackendError> {
+    library::load()?;
+    library::load_parser()?;
+    let (monitor, follower) = Monitor::new();
+    let targets = options.targets;
+    thread::scope(|scope| {
+        let build = scope.spawn(move || build(onnx, targets, monitor));
+        let interrupted = follower.follow(options.progress, options.interrupted);
+        let built = build.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if interrupted { Err(BackendError::Interrupted) } else { built }
+    })
+}
+
+fn build(onnx: &[u8], targets: &[Target], monitor: Monitor) -> Result<Vec<u8>, BackendError> {
+    let log = Log::default();
+    let logger = log.logger()?;
+    let mut builder = log.check("making a builder", Builder::new(&logger))?;
+    // All networks are strongly typed and of explicit batch: there are no flags left.
+    let network = log.check("making a network", builder.create_network(0))?;
+    // The parser owns the network, which must not outlive the builder: declared after it.
+    let mut parser = log.check("making a parser", OnnxParser::new(network, &logger))?;
+    log.check("reading the graph", parser.parse(onnx))?;
+    let mut config = log.check("configuring", builder.create_config())?;
+    log.check("configuring", configure(&mut config, targets, monitor))?;
+    let engine = builder.build_serialized_network(parser.network_mut(), &mut config);
+    Ok(log.check("building", engine)?.to_vec())
+}
+
+fn configure(config: &mut BuilderConfig, targets: &[Target], monitor: Monitor) -> trtx::Result<()> {
+    // Names and types of layers, for the inspector.
+    config.set_profiling_verbosity(ProfilingVerbosity::kDETAILED);
+    config.set_progress_monitor(Box::new(monitor))?;
+    target(config, targets)
+}
+
+#[cfg(not(feature = "tensorrt-enterprise"))]
+fn target(config: &mut BuilderConfig, targets: &[Target]) -> trtx::Result<()> {
+    config.set_nb_compute_capabilities(targets.len() as i32)?;
+    for (i, target) in targets.iter().enumerate() {
+        config.set_compute_capability(target.compute_capability(), i as i32)?;
+    }
+    Ok(())
+}
+
+/// Full TensorRT compiles for the GPU that is there.
+#[cfg(feature = "tensorrt-enterprise")]
+fn target(_: &mut BuilderConfig, _: &[Target]) -> trtx::Result<()> {
+    Ok(())
+}
