@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Installs what building and running needs, and is quick where it is all there:
 # Debian packages (GStreamer 1.22 and its plugins, a linker) and OpenVINO's libraries in .deps/openvino.
+# With --cuda also what the feature `cuda` is tested with: CUDA's compiler in .deps/nvrtc, and a C++
+# compiler for the emulated driver. No GPU is needed.
 # With --tensorrt also what `cargo build --features tensorrt` needs (g++, libclang) and TensorRT-RTX in
 # .deps/tensorrt; with --onnxruntime ONNX Runtime in .deps/onnxruntime, for GPUs where there is one.
-# Usage: pipelines/setup.sh [--tensorrt] [--onnxruntime]
+# Usage: pipelines/setup.sh [--cuda] [--tensorrt] [--onnxruntime]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 openvino=2026.4.1
+nvrtc=13.5.37
 # The bindings are made for this version, and refuse others.
 tensorrt=1.7.1.116
 onnxruntime=1.32.0
@@ -95,9 +98,10 @@ install_libraries() {
 
 for option in "$@"; do
     case "$option" in
+    --cuda) packages+=(g++) ;;
     --tensorrt) packages+=(g++ libclang-dev) ;;
     --onnxruntime) ;;
-    *) fail "unknown option $option; usage: pipelines/setup.sh [--tensorrt] [--onnxruntime]" ;;
+    *) fail "unknown option $option; usage: pipelines/setup.sh [--cuda] [--tensorrt] [--onnxruntime]" ;;
     esac
 done
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
@@ -108,6 +112,7 @@ fi
 install_libraries openvino openvino "$openvino" "$openvino_files"
 for option in "$@"; do
     case "$option" in
+    --cuda) install_libraries nvrtc nvidia-cuda-nvrtc "$nvrtc" 'nvidia/cu13/lib/(libnvrtc[^/]*\.so[.\d]*)' ;;
     --tensorrt)
         install_libraries tensorrt tensorrt-rtx-cu13-libs "$tensorrt" 'tensorrt_rtx_libs/(lib.*\.so[.\d]*)'
         ;;

@@ -6,6 +6,8 @@
 //! [`signature`] is the contract between the two; [`engines`] brings them together.
 pub mod backend;
 pub mod checkpoint;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod element;
 pub mod engines;
 pub mod frame;

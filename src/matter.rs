@@ -3,14 +3,18 @@
 //! Small bounded channels join the threads, so that pixel work of one frame overlaps inference of
 //! another; one thread a stage, so that nothing is reordered. What is not a frame passes through
 //! in its place. Whoever holds the sending end of `cancel` ends all by dropping it.
+#[cfg(feature = "cuda")]
+mod device;
+mod place;
 mod stage;
 
+#[cfg(feature = "cuda")]
+pub use device::OnDevice;
 pub use stage::{Cancel, Item};
 
-use crate::frame::composite::{Composite, Output};
+use crate::frame::composite::Output;
 use crate::frame::foreground::Foreground;
-use crate::frame::preprocess::Squash;
-use crate::frame::refine::{Coefficients, Refine, RefineMode};
+use crate::frame::refine::RefineMode;
 use crate::frame::steady::Steady;
 use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::{
@@ -18,6 +22,7 @@ pub use crate::session::{
 };
 use crate::session::{Exchange, Frame, FrameIndex};
 use crossbeam::channel::{Receiver, Sender, bounded};
+use place::{Composite, Fitted, Refine, Squash};
 use stage::{Done, spawn, stage};
 use std::mem;
 use std::thread::JoinHandle;
@@ -31,6 +36,19 @@ pub trait Job: Send + 'static {
     fn views(&mut self) -> (FrameView<'_>, FrameViewMut<'_>);
     /// Whether nobody waits for this frame any more; asked once, before any work on it.
     fn is_late(&self) -> bool;
+
+    /// Both in device memory, if one of them belongs there: then the host's views are not asked for.
+    #[cfg(feature = "cuda")]
+    fn on_device(&self) -> Option<OnDevice<'_>> {
+        None
+    }
+
+    /// Waits for a matte that was made [`on_device`](Self::on_device), and brings it where it
+    /// belongs.
+    #[cfg(feature = "cuda")]
+    fn settle(&mut self) -> Result<(), FrameError> {
+        Ok(())
+    }
 }
 
 /// How one frame is matted.
@@ -84,7 +102,7 @@ struct PreparedFrame<J>(J, Options, Times, Option<(Exchange, Vec<Prompt>)>);
 /// Inferred: the picture and its logits.
 struct InferredFrame<J>(J, Options, Times, Option<Exchange>, Option<MemoryState>);
 /// Refined: what turns luma into alpha.
-struct RefinedFrame<J>(J, Options, Times, Option<Coefficients>, Option<MemoryState>);
+struct RefinedFrame<J>(J, Options, Times, Option<Fitted>, Option<MemoryState>);
 
 /// A frame whose matte is written.
 pub struct Matte<J> {
@@ -170,7 +188,7 @@ fn prepare<J: Job, P>(
         let mut exchange = spare.try_recv().unwrap_or_else(|_| Exchange::new(side));
         let (prepare, done) = timed(|| {
             let _span = tracing::trace_span!("prepare").entered();
-            squash.run(&job.source(), exchange.image_mut())
+            squash.run(&job, &mut exchange)
         });
         done?;
         frames_since = Some(0);
@@ -204,7 +222,7 @@ fn infer<J, P>(
 /// Logits at the model's size to what gives alpha at any size.
 fn refine<J, P>(
     side: usize,
-    spare: Receiver<Coefficients>,
+    spare: Receiver<Fitted>,
     spent: Sender<Exchange>,
 ) -> impl FnMut(InferredFrame<J>) -> Done<RefinedFrame<J>, J, P> {
     let mut refine = Refine::new(side);
@@ -213,17 +231,16 @@ fn refine<J, P>(
         let Some(mut exchange) = exchange else {
             return Ok(Item::Frame(RefinedFrame(job, options, times, None, memory)));
         };
-        let mut fitted = spare.try_recv().unwrap_or_else(|_| Coefficients::new());
+        let mut fitted = spare.try_recv().unwrap_or_default();
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("refine").entered();
-            let (image, logits) = exchange.image_and_logits();
             if options.is_first || !options.steady {
                 steady.reset();
             }
             if options.steady {
-                steady.run(image, logits)?;
+                place::hold(&mut steady, &mut exchange)?;
             }
-            refine.fit(image, logits, options.refine, &mut fitted)
+            refine.fit(&exchange, options.refine, &mut fitted)
         });
         done?;
         times.refine = Some(took);
@@ -235,19 +252,18 @@ fn refine<J, P>(
 
 /// The matte at the frame's own size, from the latest coefficients.
 fn composite<J: Job, P>(
-    spent: Sender<Coefficients>,
+    spent: Sender<Fitted>,
 ) -> impl FnMut(RefinedFrame<J>) -> Done<Matte<J>, J, P> {
-    let mut composite = Composite::new();
+    let mut composite = Composite::default();
     // The first frame always brings its own.
-    let mut current = Coefficients::new();
+    let mut current = Fitted::default();
     move |RefinedFrame(mut job, options, mut times, fitted, memory)| {
         if let Some(fitted) = fitted {
             let _ = spent.try_send(mem::replace(&mut current, fitted));
         }
         let (took, done) = timed(|| {
             let _span = tracing::trace_span!("composite").entered();
-            let (source, mut target) = job.views();
-            composite.run(&source, &current, options.foreground, options.output, &mut target)
+            composite.run(&mut job, &current, options.foreground, options.output)
         });
         done?;
         times.composite = took;

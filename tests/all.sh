@@ -38,6 +38,12 @@ pipelines/setup.sh || exit 1
 export RUSTDOCFLAGS="-D warnings"
 
 check format cargo fmt --check
+# Before the build without the feature, which it leaves in place.
+if pipelines/setup.sh --cuda; then
+    check cuda cargo test --release --locked --features cuda --test cuda --test cuda_memory --test cuda_missing
+else
+    echo "== cuda's tests skipped: NVRTC or a C++ compiler could not be installed"
+fi
 # One release build serves the tests, the demo and the pipelines.
 check build cargo build --release --locked
 check test cargo test --release --locked --no-fail-fast

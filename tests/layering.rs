@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["element", "engines", "metrics", "synth", "session", "backend", "signature"]),
     ("element", &["matter", "engines", "frame", "cuda"]),
     ("engines", &["session", "model", "onnx", "checkpoint", "backend", "signature", "cuda"]),
-    ("matter", &["session", "frame", "metrics"]),
+    ("matter", &["session", "frame", "metrics", "cuda"]),
     ("session", &["backend", "signature", "frame", "cuda"]),
     ("frame", &["cuda"]),
     ("backend", &["cuda", "signature"]),

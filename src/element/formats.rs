@@ -1,4 +1,6 @@
 //! Caps: what goes in, what comes out for it, and the frame module's words for both.
+#[cfg(feature = "cuda")]
+use super::cuda_memory;
 use crate::frame::{Colorimetry, Matrix, PixelFormat};
 use gst_video::VideoFormat;
 
@@ -31,12 +33,107 @@ pub const OUTPUTS: [VideoFormat; 8] = [
     VideoFormat::Gray16Le,
 ];
 
+/// Of which memory frames are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// The host's.
+    System,
+    /// A CUDA device's.
+    #[cfg(feature = "cuda")]
+    Cuda,
+}
+
+/// A side of the element: its formats, and where it takes or gives them.
+#[derive(Debug, Clone, Copy)]
+pub struct Side {
+    system: &'static [VideoFormat],
+    #[cfg(feature = "cuda")]
+    cuda: &'static [VideoFormat],
+}
+
+/// The sink pad's.
+pub const INPUT: Side = Side {
+    system: &INPUTS,
+    #[cfg(feature = "cuda")]
+    cuda: &cuda_memory::INPUTS,
+};
+
+/// The src pad's.
+pub const OUTPUT: Side = Side {
+    system: &OUTPUTS,
+    #[cfg(feature = "cuda")]
+    cuda: &cuda_memory::OUTPUTS,
+};
+
+impl Side {
+    /// Everything that the pad could agree on, on some machine.
+    pub fn template(self) -> gst::Caps {
+        let caps = raw(self.system).build();
+        #[cfg(feature = "cuda")]
+        let caps = {
+            let mut all = raw(self.cuda).features([cuda_memory::FEATURE]).build();
+            all.merge(caps);
+            all
+        };
+        caps
+    }
+
+    /// Everything that it can agree on here.
+    pub fn caps(self) -> gst::Caps {
+        #[cfg(feature = "cuda")]
+        if cuda_memory::is_available() {
+            return self.template();
+        }
+        raw(self.system).build()
+    }
+}
+
 /// Raw progressive video in any of `formats`; interlaced fields would be matted as one picture.
-pub fn template(formats: &[VideoFormat]) -> gst::Caps {
+fn raw(formats: &[VideoFormat]) -> gst_video::VideoCapsBuilder<gst::caps::NoFeature> {
     gst_video::VideoCapsBuilder::new()
         .format_list(formats.iter().copied())
         .field("interlace-mode", "progressive")
-        .build()
+}
+
+impl Memory {
+    /// Where frames of these features are.
+    pub fn of(features: &gst::CapsFeaturesRef) -> Self {
+        #[cfg(feature = "cuda")]
+        if features.contains(cuda_memory::FEATURE) {
+            return Self::Cuda;
+        }
+        let _ = features;
+        Self::System
+    }
+
+    /// Where frames of fixed `caps` are.
+    #[cfg(feature = "cuda")]
+    pub fn of_caps(caps: &gst::CapsRef) -> Self {
+        caps.features(0).map_or(Self::System, Self::of)
+    }
+
+    /// All, this first: a frame best stays where it is.
+    fn and_others(self) -> impl Iterator<Item = Self> {
+        #[cfg(feature = "cuda")]
+        let others = [Self::Cuda, Self::System];
+        #[cfg(not(feature = "cuda"))]
+        let others = [Self::System];
+        [self].into_iter().chain(others.into_iter().filter(move |other| *other != self))
+    }
+
+    /// Whether it is a CUDA device's.
+    #[cfg(feature = "cuda")]
+    pub fn is_cuda(self) -> bool {
+        self == Self::Cuda
+    }
+
+    fn features(self) -> gst::CapsFeatures {
+        match self {
+            Self::System => gst::CapsFeatures::new_empty(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => gst::CapsFeatures::new([cuda_memory::FEATURE]),
+        }
+    }
 }
 
 /// The outputs for an input, the best first: RGB keeps its byte order and gains alpha; Y'CbCr
@@ -63,19 +160,20 @@ pub fn outputs_for(sink: &gst::CapsRef) -> gst::Caps {
         Ok(name) => preferred_outputs(VideoFormat::from_string(name)),
         Err(_) => preferred_outputs(VideoFormat::Unknown),
     };
-    replace_formats(sink, |structure| formats(structure).to_vec(), &OUTPUTS)
+    replace_formats(sink, |structure| formats(structure).to_vec(), OUTPUT)
 }
 
 /// What the sink pad can take so that the src pad gives `src` caps.
 pub fn inputs_for(src: &gst::CapsRef) -> gst::Caps {
-    replace_formats(src, |_| INPUTS.to_vec(), &INPUTS)
+    replace_formats(src, |_| INPUTS.to_vec(), INPUT)
 }
 
-/// `caps` of the same size and rate with other formats; colours are described anew for these.
+/// `caps` of the same size and rate with other formats, in the same memory or else in another;
+/// colours are described anew for these.
 fn replace_formats(
     caps: &gst::CapsRef,
     formats: impl Fn(&gst::StructureRef) -> Vec<VideoFormat>,
-    all: &[VideoFormat],
+    side: Side,
 ) -> gst::Caps {
     let mut replaced = gst::Caps::new_empty();
     for (structure, features) in caps.iter_with_features() {
@@ -83,10 +181,11 @@ fn replace_formats(
         let names = formats(structure).into_iter().map(|f| f.to_str());
         changed.set("format", gst::List::new(names));
         changed.remove_fields(["colorimetry", "chroma-site"]);
-        replaced.merge_structure_full(changed, Some(features.to_owned()));
+        for memory in Memory::of(features).and_others() {
+            replaced.merge_structure_full(changed.clone(), Some(memory.features()));
+        }
     }
-    let template = template(all);
-    replaced.intersect_with_mode(&template, gst::CapsIntersectMode::First)
+    replaced.intersect_with_mode(&side.caps(), gst::CapsIntersectMode::First)
 }
 
 /// The colours of `output` made from `input`: Y'CbCr to Y'CbCr keeps its own, and RGB keeps the

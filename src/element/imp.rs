@@ -1,6 +1,8 @@
 //! Properties, caps, events and queries of the element, and its one call per frame.
 use super::CAT;
 use super::control;
+#[cfg(feature = "cuda")]
+use super::cuda_memory::Contexts;
 use super::engine::{Engine, Opener};
 use super::formats;
 use super::job::FrameJob;
@@ -29,7 +31,7 @@ pub(super) struct State {
     pub(super) video: Option<Video>,
     segment: Option<Segment>,
     /// The next frame does not continue the one before.
-    is_first: bool,
+    pub(super) is_first: bool,
 }
 
 /// The element.
@@ -58,7 +60,8 @@ pub struct MgdSam2Matte {
         blurb = "Where built engines are kept; empty for the user's cache folder")]
     #[property(name = "cuda-device-id", nick = "CUDA device", get, set, type = i32,
         member = cuda_device_id, default = -1, minimum = -1, mutable_ready,
-        blurb = "Without effect in this version, whose engines run on the CPU; -1 is automatic")]
+        blurb = "For frames in CUDA memory, unless the pipeline shares a context of its own; -1 is \
+        automatic")]
     #[property(name = "interval", nick = "Interval", get, set, type = u32, member = interval,
         default = 1, minimum = 1, mutable_playing,
         blurb = "Infer every n-th frame; the frames between follow their own edges")]
@@ -114,6 +117,8 @@ pub struct MgdSam2Matte {
     pub(super) qos: Arc<Qos>,
     /// What the latency query last said of us.
     pub(super) latency: Mutex<gst::ClockTime>,
+    #[cfg(feature = "cuda")]
+    pub(super) contexts: Contexts,
 }
 
 #[glib::object_subclass]
@@ -172,6 +177,8 @@ impl ObjectSubclass for MgdSam2Matte {
             prompts: Mutex::default(),
             qos: Arc::default(),
             latency: Mutex::default(),
+            #[cfg(feature = "cuda")]
+            contexts: Contexts::default(),
         }
     }
 }
@@ -239,14 +246,14 @@ impl ElementImpl for MgdSam2Matte {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let template = |name, direction, formats| {
-                let caps = formats::template(formats);
+            let template = |name, direction, side: formats::Side| {
+                let caps = side.template();
                 gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
                     .expect("name, direction and caps are in order")
             };
             vec![
-                template("sink", gst::PadDirection::Sink, &formats::INPUTS),
-                template("src", gst::PadDirection::Src, &formats::OUTPUTS),
+                template("sink", gst::PadDirection::Sink, formats::INPUT),
+                template("src", gst::PadDirection::Src, formats::OUTPUT),
             ]
         });
         &TEMPLATES
@@ -269,6 +276,12 @@ impl ElementImpl for MgdSam2Matte {
             engine.join();
         }
         Ok(success)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn set_context(&self, context: &gst::Context) {
+        self.take_context(context);
+        self.parent_set_context(context);
     }
 }
 
@@ -361,19 +374,15 @@ impl MgdSam2Matte {
             let caps = self.sinkpad.current_caps().ok_or(gst::FlowError::NotNegotiated)?;
             self.negotiate(&caps)?;
         }
+        #[cfg(feature = "cuda")]
+        self.follow(&buffer)?;
         let stream = self.stream()?;
         let permit = stream.permit()?;
         let (video, segment, is_first) = self.for_next_frame()?;
         let is_discont = buffer.flags().contains(gst::BufferFlags::DISCONT);
         let duration = buffer.duration().or_else(|| self.frame_duration());
         let matte = video.pool.acquire_buffer(None)?;
-        let job = FrameJob::new(
-            (buffer, &video.input),
-            (matte, &video.output),
-            segment.as_ref(),
-            self.qos.clone(),
-            permit,
-        );
+        let job = FrameJob::new(buffer, matte, &video, segment.as_ref(), self.qos.clone(), permit);
         let incoming = job.and_then(|job| self.incoming(job, is_first, is_discont, duration));
         match incoming {
             Ok(incoming) => stream.send(Item::Frame(incoming)),
@@ -430,7 +439,11 @@ impl MgdSam2Matte {
             // Its buffers that are downstream come back to nobody.
             let _ = old.pool.set_active(false);
         }
-        let video = Video::negotiate(&self.srcpad, sink_caps, frames).map_err(|error| {
+        #[cfg(feature = "cuda")]
+        let video = Video::negotiate(&self.srcpad, sink_caps, frames, || self.device());
+        #[cfg(not(feature = "cuda"))]
+        let video = Video::negotiate(&self.srcpad, sink_caps, frames);
+        let video = video.map_err(|error| {
             self.srcpad.mark_reconfigure();
             if self.srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
                 return gst::FlowError::Flushing;

@@ -1,21 +1,27 @@
 //! One frame on its way through the stages: two mapped buffers and the permit to be here.
-use super::formats::{colorimetry, pixel_format};
+#[cfg(feature = "cuda")]
+use super::cuda_memory::DevicePictures;
+use super::mapped::Mapped;
+use super::negotiate::Video;
 use super::qos::Qos;
 use super::stream::Permit;
-use crate::frame::{FrameView, FrameViewMut, PixelFormat, Plane, PlaneMut};
+#[cfg(feature = "cuda")]
+use crate::frame::FrameError;
+use crate::frame::{FrameView, FrameViewMut};
 use crate::matter::Job;
-use gst_video::prelude::*;
+#[cfg(feature = "cuda")]
+use crate::matter::OnDevice;
 use gst_video::video_frame::{Readable, Writable};
-use gst_video::{VideoFrame, VideoInfo};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A frame, its matte to be, and when somebody waits for it.
 pub struct FrameJob {
-    source: VideoFrame<Readable>,
-    target: VideoFrame<Writable>,
-    source_format: PixelFormat,
-    target_format: PixelFormat,
+    pictures: Pictures,
+    /// The frame's own timestamp.
+    pub pts: Option<gst::ClockTime>,
+    /// How long it is shown.
+    pub duration: Option<gst::ClockTime>,
     /// When it is due; `None` outside of the segment or without a timestamp.
     pub running_time: Option<gst::ClockTime>,
     /// Where in the stream it is.
@@ -24,26 +30,29 @@ pub struct FrameJob {
     permit: Permit,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a frame is moved a few times")]
+enum Pictures {
+    Host(Mapped<Readable>, Mapped<Writable>),
+    #[cfg(feature = "cuda")]
+    Device(DevicePictures),
+}
+
 impl FrameJob {
     /// Maps `buffer` for reading and `matte`, which gets its metadata, for writing.
     pub fn new(
-        (buffer, input): (gst::Buffer, &VideoInfo),
-        (mut matte, output): (gst::Buffer, &VideoInfo),
+        buffer: gst::Buffer,
+        mut matte: gst::Buffer,
+        video: &Video,
         segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
         qos: Arc<Qos>,
         permit: Permit,
     ) -> Result<Self, gst::ErrorMessage> {
         copy_metadata(&buffer, &mut matte)?;
-        let pts = buffer.pts();
-        let source = VideoFrame::from_buffer_readable(buffer, input)
-            .map_err(|buffer| unusable(input, &format!("cannot be mapped: {buffer:?}")))?;
-        let target = VideoFrame::from_buffer_writable(matte, output)
-            .map_err(|buffer| unusable(output, &format!("cannot be mapped: {buffer:?}")))?;
+        let (pts, duration) = (buffer.pts(), buffer.duration());
         Ok(Self {
-            source_format: laid_out(&source)?,
-            target_format: laid_out(&target)?,
-            source,
-            target,
+            pictures: Pictures::new(buffer, matte, video)?,
+            pts,
+            duration,
             running_time: segment.and_then(|segment| segment.to_running_time(pts)),
             stream_time: segment.and_then(|segment| segment.to_stream_time(pts)),
             qos,
@@ -51,29 +60,63 @@ impl FrameJob {
         })
     }
 
-    /// The frame's own timestamp.
-    pub fn pts(&self) -> Option<gst::ClockTime> {
-        self.source.buffer().pts()
-    }
-
-    /// How long it is shown.
-    pub fn duration(&self) -> Option<gst::ClockTime> {
-        self.source.buffer().duration()
-    }
-
     /// The finished matte, and the permit to let go once it is downstream.
     pub fn into_matte(self) -> (gst::Buffer, Permit) {
-        (self.target.into_buffer(), self.permit)
+        let matte = match self.pictures {
+            Pictures::Host(_, target) => target.into_buffer(),
+            #[cfg(feature = "cuda")]
+            Pictures::Device(pictures) => pictures.into_matte(),
+        };
+        (matte, self.permit)
+    }
+}
+
+impl Pictures {
+    fn new(
+        buffer: gst::Buffer,
+        matte: gst::Buffer,
+        video: &Video,
+    ) -> Result<Self, gst::ErrorMessage> {
+        #[cfg(feature = "cuda")]
+        if let Some(link) = &video.link {
+            return DevicePictures::new(link, buffer, matte, video).map(Self::Device);
+        }
+        let source = Mapped::readable(buffer, &video.input)?;
+        Ok(Self::Host(source, Mapped::writable(matte, &video.output)?))
     }
 }
 
 impl Job for FrameJob {
     fn source(&self) -> FrameView<'_> {
-        view(&self.source, self.source_format)
+        match &self.pictures {
+            Pictures::Host(source, _) => source.view(),
+            #[cfg(feature = "cuda")]
+            Pictures::Device(_) => unreachable!("stages look on the device first"),
+        }
     }
 
     fn views(&mut self) -> (FrameView<'_>, FrameViewMut<'_>) {
-        (view(&self.source, self.source_format), view_mut(&mut self.target, self.target_format))
+        match &mut self.pictures {
+            Pictures::Host(source, target) => (source.view(), target.view_mut()),
+            #[cfg(feature = "cuda")]
+            Pictures::Device(_) => unreachable!("stages look on the device first"),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_device(&self) -> Option<OnDevice<'_>> {
+        match &self.pictures {
+            Pictures::Host(..) => None,
+            Pictures::Device(pictures) => Some(pictures.on_device()),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn settle(&mut self) -> Result<(), FrameError> {
+        match &mut self.pictures {
+            Pictures::Host(..) => Ok(()),
+            Pictures::Device(pictures) => pictures.settle(),
+        }
     }
 
     fn is_late(&self) -> bool {
@@ -95,59 +138,4 @@ fn copy_metadata(from: &gst::BufferRef, to: &mut gst::Buffer) -> Result<(), gst:
         ControlFlow::Continue(())
     });
     Ok(())
-}
-
-/// The frame's format, if its planes are rows from top to bottom that end inside of the buffer.
-fn laid_out<T: VideoFrameExt>(frame: &T) -> Result<PixelFormat, gst::ErrorMessage> {
-    let info = frame.info();
-    let format = pixel_format(frame.format())
-        .ok_or_else(|| unusable(info, "has a format that its caps do not have"))?;
-    let (width, height) = (frame.width() as usize, frame.height() as usize);
-    for plane in 0..format.plane_count() {
-        let (row_bytes, rows) = format
-            .plane_size(plane, width, height)
-            .ok_or_else(|| unusable(info, "is larger than memory"))?;
-        let stride = usize::try_from(frame.plane_stride()[plane])
-            .ok()
-            .filter(|stride| *stride >= row_bytes)
-            .ok_or_else(|| unusable(info, "has a stride shorter than its rows"))?;
-        let end = frame.plane_offset()[plane] + stride * rows.saturating_sub(1) + row_bytes;
-        if end > frame.buffer().size() {
-            return Err(unusable(info, &format!("needs {end} bytes: {:?}", frame.buffer())));
-        }
-    }
-    Ok(format)
-}
-
-fn unusable(info: &VideoInfo, why: &str) -> gst::ErrorMessage {
-    let (format, width, height) = (info.format(), info.width(), info.height());
-    gst::error_msg!(gst::StreamError::Format, ("a {format} {width}x{height} frame {why}"))
-}
-
-/// The picture of a frame that is `laid_out`.
-fn view(frame: &VideoFrame<Readable>, format: PixelFormat) -> FrameView<'_> {
-    let strides = frame.plane_stride();
-    let planes = (0..format.plane_count()).map(|plane| Plane {
-        bytes: frame.plane_data(plane as u32).unwrap_or_default(),
-        stride: strides[plane] as usize,
-    });
-    FrameView {
-        format,
-        width: frame.width() as usize,
-        height: frame.height() as usize,
-        colorimetry: colorimetry(frame.info()),
-        planes: planes.collect(),
-    }
-}
-
-/// The picture to write of a frame that is `laid_out`.
-fn view_mut(frame: &mut VideoFrame<Writable>, format: PixelFormat) -> FrameViewMut<'_> {
-    let (width, height) = (frame.width() as usize, frame.height() as usize);
-    let colorimetry = colorimetry(frame.info());
-    let mut strides = [0; 4];
-    strides.iter_mut().zip(frame.plane_stride()).for_each(|(to, from)| *to = *from as usize);
-    let planes = frame.planes_data_mut().into_iter().zip(strides);
-    let planes = planes.take(format.plane_count());
-    let planes = planes.map(|(bytes, stride)| PlaneMut { bytes, stride }).collect();
-    FrameViewMut { format, width, height, colorimetry, planes }
 }

@@ -21,13 +21,25 @@
 //! 4. A loading thread opens the engine from READY to PAUSED on; the state change does not wait.
 //!    Going down to NULL does: no library may be taken down while it compiles.
 //! 5. A flush or stop hangs up one channel, which wakes all of them; the session is kept.
+//!
+//! # CUDA memory (feature `cuda`)
+//! Where libgstcuda and a driver are, both pads also take `video/x-raw(memory:CUDAMemory)`. The
+//! stages then queue their work on one stream of the context that the pipeline shares, which is
+//! the device's primary one unless somebody had another; frames of a foreign context are followed
+//! there. The last stage waits for its frame, not for those behind it. A side in system memory
+//! costs one copy of a frame.
 mod control;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(feature = "cuda")]
+mod cuda_memory;
 mod engine;
 mod formats;
 #[allow(missing_docs, reason = "the properties' accessors are derived")]
 mod imp;
 mod job;
 mod log;
+mod mapped;
 mod mask_file;
 mod negotiate;
 mod prompts;

@@ -1,8 +1,14 @@
 //! What comes out for the caps that come in, and where its buffers come from.
 use super::CAT;
+#[cfg(feature = "cuda")]
+use super::cuda_memory::{CudaMemoryError, Link};
+#[cfg(feature = "cuda")]
+use super::formats::Memory;
 use super::formats::{output_colorimetry, outputs_for, pixel_format};
 use gst::prelude::*;
 use gst_video::{VideoBufferPool, VideoInfo, VideoInterlaceMode};
+#[cfg(feature = "cuda")]
+use std::sync::Arc;
 
 /// Both sides' formats, and the pool for the src side's buffers.
 #[derive(Debug, Clone)]
@@ -15,6 +21,15 @@ pub struct Video {
     pub caps: gst::Caps,
     /// Active; every matte is a new buffer of it.
     pub pool: gst::BufferPool,
+    /// Where frames come in.
+    #[cfg(feature = "cuda")]
+    pub input_memory: Memory,
+    /// Where mattes go out.
+    #[cfg(feature = "cuda")]
+    pub output_memory: Memory,
+    /// The device, if one of both is CUDA memory.
+    #[cfg(feature = "cuda")]
+    pub link: Option<Arc<Link>>,
 }
 
 impl Video {
@@ -24,6 +39,7 @@ impl Video {
         srcpad: &gst::Pad,
         sink_caps: &gst::Caps,
         frames: u32,
+        #[cfg(feature = "cuda")] link: impl FnOnce() -> Result<Arc<Link>, CudaMemoryError>,
     ) -> Result<Self, gst::LoggableError> {
         let input = progressive(sink_caps)?;
         let caps = output_caps(srcpad, sink_caps, &input)?;
@@ -35,9 +51,71 @@ impl Video {
         if srcpad.current_caps().as_ref() != Some(&caps) {
             return Err(gst::loggable_error!(CAT, "downstream did not take {caps}"));
         }
-        let pool = allocate(srcpad, &caps, &output, frames)?;
-        Ok(Self { input, output, caps, pool })
+        #[cfg(feature = "cuda")]
+        let (input_memory, output_memory) = (Memory::of_caps(sink_caps), Memory::of_caps(&caps));
+        #[cfg(feature = "cuda")]
+        let link = match input_memory.is_cuda() || output_memory.is_cuda() {
+            true => Some(link().map_err(|e| gst::loggable_error!(CAT, "no CUDA device: {e}"))?),
+            false => None,
+        };
+        #[cfg(feature = "cuda")]
+        let ours = link.as_ref().filter(|_| output_memory.is_cuda());
+        #[cfg(feature = "cuda")]
+        let ours = ours.map(|link| device_pool(link, &caps, &output, frames)).transpose()?;
+        #[cfg(not(feature = "cuda"))]
+        let ours = None;
+        let pool = match ours {
+            Some(pool) => pool,
+            None => allocate(srcpad, &caps, &output, frames)?,
+        };
+        Ok(Self {
+            input,
+            output,
+            caps,
+            pool,
+            #[cfg(feature = "cuda")]
+            input_memory,
+            #[cfg(feature = "cuda")]
+            output_memory,
+            #[cfg(feature = "cuda")]
+            link,
+        })
     }
+}
+
+#[cfg(feature = "cuda")]
+impl Video {
+    /// The same on another device.
+    pub fn moved_to(&self, link: Arc<Link>, frames: u32) -> Result<Self, gst::LoggableError> {
+        let mut moved = self.clone();
+        if self.output_memory.is_cuda() {
+            moved.pool = device_pool(&link, &self.caps, &self.output, frames)?;
+            // Its buffers that are downstream come back to nobody.
+            let _ = self.pool.set_active(false);
+        }
+        moved.link = Some(link);
+        Ok(moved)
+    }
+}
+
+/// A pool of our own on the device: downstream's may be of another context.
+#[cfg(feature = "cuda")]
+fn device_pool(
+    link: &Link,
+    caps: &gst::Caps,
+    info: &VideoInfo,
+    frames: u32,
+) -> Result<gst::BufferPool, gst::LoggableError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        gst::loggable_error!(CAT, "no buffers in CUDA memory for {caps}: {error}")
+    };
+    let pool = link.pool().map_err(|e| failed(&e))?;
+    let mut config = pool.config();
+    let size = u32::try_from(info.size()).map_err(|e| failed(&e))?;
+    config.set_params(Some(caps), size, frames, 0);
+    config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META);
+    pool.set_config(config).and_then(|()| pool.set_active(true)).map_err(|e| failed(&e))?;
+    Ok(pool)
 }
 
 /// The frames of `sink_caps`; interlaced ones are an error.

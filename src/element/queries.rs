@@ -6,15 +6,21 @@ use gst::subclass::prelude::*;
 
 impl MgdSam2Matte {
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        #[cfg(feature = "cuda")]
+        if self.answers(query) {
+            return true;
+        }
         let is_serialized = query.is_serialized();
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
-                let output = formats::template(&formats::OUTPUTS);
+                let output = formats::OUTPUT.caps();
                 let wanted = self.srcpad.peer_query_caps(Some(&output)).intersect(&output);
                 answer_caps(query, formats::inputs_for(&wanted));
                 true
             }
             gst::QueryViewMut::Allocation(query) => {
+                #[cfg(feature = "cuda")]
+                self.propose_pool(query);
                 query.add_allocation_meta::<gst_video::VideoMeta>(None);
                 true
             }
@@ -27,9 +33,13 @@ impl MgdSam2Matte {
     }
 
     pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        #[cfg(feature = "cuda")]
+        if self.answers(query) {
+            return true;
+        }
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
-                let input = formats::template(&formats::INPUTS);
+                let input = formats::INPUT.caps();
                 let given = self.sinkpad.peer_query_caps(Some(&input)).intersect(&input);
                 answer_caps(query, formats::outputs_for(&given));
                 true

@@ -56,12 +56,12 @@ impl MgdSam2Matte {
             stats.dropped += 1;
             (stats.frames_out, stats.dropped)
         };
-        gst::debug!(CAT, imp = self, "dropping {}, which is late", job.pts().display());
+        gst::debug!(CAT, imp = self, "dropping {}, which is late", job.pts.display());
         let message = gst::message::Qos::builder(false)
             .running_time(job.running_time)
             .stream_time(job.stream_time)
-            .timestamp(job.pts())
-            .duration(job.duration())
+            .timestamp(job.pts)
+            .duration(job.duration)
             .values(self.qos.jitter(job.running_time), 1.0, 1_000_000)
             .stats(
                 gst::format::Buffers::from_u64(processed),

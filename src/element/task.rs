@@ -86,7 +86,7 @@ impl Task {
         element: &MgdSam2Matte,
         Matte { job, times, memory }: Matte<FrameJob>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let pts = job.pts().display();
+        let pts = job.pts.display();
         gst::debug!(
             CAT,
             imp = element,

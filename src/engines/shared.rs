@@ -62,32 +62,62 @@ struct Share {
     busy: Busy,
 }
 
-impl Share {
-    /// Runs the engine in turn, and counts how long it takes.
-    fn in_turn(
-        &self,
-        run: impl FnOnce(&mut dyn Engine) -> Result<(), BackendError>,
-    ) -> Result<(), BackendError> {
-        // Outputs are overwritten whole: a run that panicked has left nothing behind.
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = Instant::now();
-        let done = run(&mut **engine);
-        self.busy.0.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
-        done
-    }
-}
-
 impl Engine for Share {
     fn signature(&self) -> &Signature {
         &self.signature
     }
 
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
-        self.in_turn(|engine| engine.run(inputs, outputs))
+        self.take_turn(|engine| engine.run(inputs, outputs))
     }
 
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
-        // SAFETY: the caller vouches for the addresses and the stream.
-        self.in_turn(|engine| unsafe { engine.run_on_device(run) })
+        // SAFETY: the caller vouches for the same, and knows nothing of the lock.
+        self.take_turn(|engine| unsafe { engine.run_on_device(run) })
+    }
+}
+
+impl Share {
+    fn take_turn<T>(&self, run: impl FnOnce(&mut dyn Engine) -> T) -> T {
+        // Outputs are overwritten whole: a run that panicked has left nothing behind.
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
+        let done = run(engine.as_mut());
+        self.busy.0.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature;
+
+    struct OnDevice(Signature);
+
+    impl Engine for OnDevice {
+        fn signature(&self) -> &Signature {
+            &self.0
+        }
+
+        fn run(&mut self, _: &[&Tensor], _: &mut [Tensor]) -> Result<(), BackendError> {
+            panic!("it runs on the device")
+        }
+
+        unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
+            assert_eq!(run.stream, 3);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_share_runs_on_the_device_where_its_engine_does() {
+        let signature = signature::image(8);
+        let engine: Box<dyn Engine> = Box::new(OnDevice(signature.clone()));
+        let engine = Arc::new(Mutex::new(engine));
+        let mut share = Share { signature, engine, busy: Busy::default() };
+        let run = DeviceRun { inputs: vec![1], outputs: vec![2], stream: 3 };
+        // SAFETY: the engine reads no memory.
+        assert!(unsafe { share.run_on_device(run) }.is_ok());
     }
 }

@@ -8,12 +8,16 @@ pub(super) fn count(format: PixelFormat) -> usize {
 }
 
 /// How many samples a component has; of chroma's rounded-up size, what lies under the frame.
-pub(super) fn size(frame: &FrameView, component: usize) -> PlaneSize {
-    let shrink = if frame.format.is_yuv() && component > 0 { 2 } else { 1 };
-    let covered = [frame.width, frame.height].map(|n| n as f64 / shrink as f64);
+pub(super) fn size(
+    format: PixelFormat,
+    (width, height): (usize, usize),
+    component: usize,
+) -> PlaneSize {
+    let shrink = if format.is_yuv() && component > 0 { 2 } else { 1 };
+    let covered = [width, height].map(|n| n as f64 / shrink as f64);
     PlaneSize {
-        columns: frame.width.div_ceil(shrink),
-        rows: frame.height.div_ceil(shrink),
+        columns: width.div_ceil(shrink),
+        rows: height.div_ceil(shrink),
         covered: covered.into(),
     }
 }

@@ -41,20 +41,20 @@ pub struct Composite {
 }
 
 /// What one frame needs, found once.
-struct Plan {
+pub(super) struct Plan {
     /// Samples of the source to bytes of the target.
-    to_target: Affine,
+    pub(super) to_target: Affine,
     /// The same, where it is from Y'CbCr to R'G'B'.
-    from_yuv: Option<FromYuv>,
+    pub(super) from_yuv: Option<FromYuv>,
     /// Samples of the source to luma in 0..=1.
-    to_luma: ([f32; 3], f32),
+    pub(super) to_luma: ([f32; 3], f32),
     /// Colours are drawn towards this as alpha falls.
-    anchor: Option<[u8; 3]>,
-    opaque: bool,
+    pub(super) anchor: Option<[u8; 3]>,
+    pub(super) opaque: bool,
     /// Where in a packed pixel the three colours and alpha lie, in bits from its first byte.
-    shifts: [u32; 4],
+    pub(super) shifts: [u32; 4],
     /// 4:2:0 chroma goes to 4:2:0 chroma: bytes of the target from samples of the source.
-    chroma_to_chroma: Option<Affine>,
+    pub(super) chroma_to_chroma: Option<Affine>,
     with_chroma: bool,
     /// Colours are the foreground's own.
     estimated: bool,
@@ -84,7 +84,8 @@ impl Composite {
         if coefficients.side == 0 {
             return Err(FrameError::NotFitted);
         }
-        let mut plan = Plan::new(frame, output, target);
+        let (from, to) = ((frame.format, frame.colorimetry), (target.format, target.colorimetry));
+        let mut plan = Plan::new(from, output, to);
         if foreground == Foreground::Estimated && target.format != PixelFormat::Gray8 {
             plan.estimated = self.guess(frame, coefficients, &plan);
             plan.with_chroma |= plan.estimated;
@@ -249,18 +250,22 @@ impl Composite {
 }
 
 impl Plan {
-    fn new(frame: &FrameView, output: Output, target: &FrameViewMut) -> Self {
-        let (from, to) = (frame.colorimetry, target.colorimetry);
-        let same_matrix = frame.format == PixelFormat::Gray8 || from.matrix == to.matrix;
+    pub(super) fn new(
+        (source, from): (PixelFormat, Colorimetry),
+        output: Output,
+        (target, to): (PixelFormat, Colorimetry),
+    ) -> Self {
+        let same_matrix = source == PixelFormat::Gray8 || from.matrix == to.matrix;
         let requantise =
-            |scale| Affine::requantise(from.full_range, depth(frame.format), scale, to.full_range);
-        let to_target = match (frame.format.is_yuv(), target.format.is_yuv()) {
-            (_, false) => to_rgb(frame),
+            |scale| Affine::requantise(from.full_range, depth(source), scale, to.full_range);
+        let in_rgb = to_rgb(source, from);
+        let to_target = match (source.is_yuv(), target.is_yuv()) {
+            (_, false) => in_rgb,
             (true, true) if same_matrix => requantise(f64::from(CHROMA_SCALE)),
-            (_, true) => to_rgb(frame).then(&Affine::from_rgb(to)),
+            (_, true) => in_rgb.then(&Affine::from_rgb(to)),
         };
         let bt709 = Colorimetry { matrix: Matrix::Bt709, full_range: true };
-        let (weights, k) = to_rgb(frame).then(&Affine::from_rgb(bt709)).output(0);
+        let (weights, k) = in_rgb.then(&Affine::from_rgb(bt709)).output(0);
         // Chroma of BT.709 cancels but for rounding.
         let to_luma = (weights.map(|w| if w.abs() < 1e-6 { 0.0 } else { w / 255.0 }), k / 255.0);
         let anchor = match output {
@@ -268,22 +273,22 @@ impl Plan {
             Output::Premultiplied => Some([0; 3]),
             Output::Over(colour) => Some(colour),
         };
-        let in_target = |rgb| match target.format.is_yuv() {
+        let in_target = |rgb| match target.is_yuv() {
             true => Affine::from_rgb(to).apply(rgb),
             false => rgb,
         };
-        let straight_through = target.format == PixelFormat::A420 && is_subsampled(frame.format);
+        let straight_through = target == PixelFormat::A420 && is_subsampled(source);
         let chroma_to_chroma = (straight_through && same_matrix).then(|| requantise(1.0));
         Self {
-            from_yuv: FromYuv::of(&to_target, depth(frame.format), CHROMA_SCALE)
-                .filter(|_| !target.format.is_yuv()),
+            from_yuv: FromYuv::of(&to_target, depth(source), CHROMA_SCALE)
+                .filter(|_| !target.is_yuv()),
             to_target,
             to_luma,
             anchor: anchor.map(in_target),
             opaque: matches!(output, Output::Over(_)),
-            shifts: shifts(target.format),
+            shifts: shifts(target),
             with_chroma: to_luma.0[1..] != [0.0; 2]
-                || (!is_grey(target.format) && chroma_to_chroma.is_none()),
+                || (!is_grey(target) && chroma_to_chroma.is_none()),
             chroma_to_chroma,
             estimated: false,
         }
@@ -291,9 +296,7 @@ impl Plan {
 }
 
 fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameError> {
-    use PixelFormat::*;
-    let is_packed = matches!(target.format, Rgba | Bgra | Argb | Abgr | Ayuv);
-    if !(is_packed || target.format == A420 || is_grey(target.format)) {
+    if !is_output(target.format) {
         return Err(FrameError::Output { found: target.format });
     }
     let (expected, found) = ((frame.width, frame.height), (target.width, target.height));
@@ -301,6 +304,11 @@ fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameErr
         true => target.check(),
         false => Err(FrameError::TargetSize { expected, found }),
     }
+}
+
+pub(super) fn is_output(format: PixelFormat) -> bool {
+    use PixelFormat::*;
+    matches!(format, Rgba | Bgra | Argb | Abgr | Ayuv | A420) || is_grey(format)
 }
 
 /// The matte alone.

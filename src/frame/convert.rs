@@ -81,15 +81,15 @@ vectorised! {
 /// byte's, so that a colour is within 0.1 of its formula before it is rounded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FromYuv {
-    luma_shift: u32,
-    chroma_shift: u32,
-    centre: u16,
-    luma: i16,
-    red_v: i16,
-    green: [i16; 2],
-    blue_u: i16,
+    pub(super) luma_shift: u32,
+    pub(super) chroma_shift: u32,
+    pub(super) centre: u16,
+    pub(super) luma: i16,
+    pub(super) red_v: i16,
+    pub(super) green: [i16; 2],
+    pub(super) blue_u: i16,
     /// Of red and blue, and of green.
-    k: [i16; 2],
+    pub(super) k: [i16; 2],
 }
 
 const FRACTION: u32 = 5;

@@ -1,5 +1,7 @@
 //! Why a picture could not be read, fitted or written.
 use super::PixelFormat;
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaError;
 
 /// Why a picture could not be read, fitted or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,4 +38,15 @@ pub enum FrameError {
     /// [`Coefficients`](super::refine::Coefficients) that nothing was fitted to.
     #[error("coefficients: expected a fitted matte, found none")]
     NotFitted,
+    /// Foreground colours are estimated on the host alone.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "foreground colours: not estimated in CUDA memory; set foreground=original, or use \
+         cudadownload before and system memory behind"
+    )]
+    ForegroundOnDevice,
+    /// The device refused, or has no memory left.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
 }

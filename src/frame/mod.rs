@@ -7,6 +7,8 @@ mod colorimetry;
 mod components;
 pub mod composite;
 mod convert;
+#[cfg(feature = "cuda")]
+pub mod device;
 mod error;
 pub mod foreground;
 mod format;

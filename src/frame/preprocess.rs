@@ -39,10 +39,11 @@ impl Squash {
         }
         let count = components::count(frame.format);
         for (component, resize) in self.resize[..count].iter_mut().enumerate() {
-            resize.begin(components::size(frame, component), self.side);
+            let size = components::size(frame.format, (frame.width, frame.height), component);
+            resize.begin(size, self.side);
         }
         self.row[count..].iter_mut().for_each(|chroma| chroma.fill(128));
-        let from_yuv = to_rgb(frame);
+        let from_yuv = to_rgb(frame.format, frame.colorimetry);
         for (y, image) in image.chunks_exact_mut((3 * self.side).max(1)).enumerate() {
             for (component, resize) in self.resize[..count].iter_mut().enumerate() {
                 resize.row(y, frame, component, &mut self.row[component]);
@@ -59,13 +60,13 @@ impl Squash {
 }
 
 /// From 8 bits; `None` for frames in R'G'B'.
-fn to_rgb(frame: &FrameView) -> Option<FromYuv> {
-    let colorimetry = match frame.format {
-        PixelFormat::Gray8 => Colorimetry { matrix: Matrix::Bt709, ..frame.colorimetry },
-        _ => frame.colorimetry,
+pub(super) fn to_rgb(format: PixelFormat, colorimetry: Colorimetry) -> Option<FromYuv> {
+    let colorimetry = match format {
+        PixelFormat::Gray8 => Colorimetry { matrix: Matrix::Bt709, ..colorimetry },
+        _ => colorimetry,
     };
     let map = Affine::to_rgb(colorimetry, 8, 1.0);
-    FromYuv::of(&map, 8, 1).filter(|_| frame.format.is_yuv())
+    FromYuv::of(&map, 8, 1).filter(|_| format.is_yuv())
 }
 
 vectorised! {

@@ -1,7 +1,7 @@
 //! Frames of any layout as rows of three samples a pixel.
 use super::colorimetry::Affine;
 use super::vector::vectorised;
-use super::{FrameError, FrameView, PixelFormat};
+use super::{Colorimetry, FrameError, FrameView, PixelFormat};
 
 /// What chroma samples are multiplied by in [`SourceRows`].
 pub(super) const CHROMA_SCALE: u16 = 8;
@@ -32,9 +32,9 @@ pub(super) fn is_subsampled(format: PixelFormat) -> bool {
 }
 
 /// From the samples of [`SourceRows`] to R'G'B' in 0..=255.
-pub(super) fn to_rgb(frame: &FrameView) -> Affine {
-    match frame.format.is_yuv() {
-        true => Affine::to_rgb(frame.colorimetry, depth(frame.format), f64::from(CHROMA_SCALE)),
+pub(super) fn to_rgb(format: PixelFormat, colorimetry: Colorimetry) -> Affine {
+    match format.is_yuv() {
+        true => Affine::to_rgb(colorimetry, depth(format), f64::from(CHROMA_SCALE)),
         false => Affine::IDENTITY,
     }
 }

@@ -63,7 +63,7 @@ impl Upsample {
 }
 
 /// Where output pixel `x` of `width` falls among `side` samples.
-fn tap(x: usize, width: usize, side: usize) -> (u32, f32) {
+pub(super) fn tap(x: usize, width: usize, side: usize) -> (u32, f32) {
     let centre = (x as f64 + 0.5) * side as f64 / width as f64 - 0.5;
     let centre = centre.clamp(0.0, (side - 1) as f64);
     (centre as u32, (centre - centre.floor()) as f32)

@@ -34,7 +34,7 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn new(side: usize) -> Self {
-        let cell = [4, 2, 1].into_iter().find(|cell| side.is_multiple_of(*cell)).unwrap_or(1);
+        let cell = cell_side(side);
         let count = (side / cell) * (side / cell);
         Self {
             side,
@@ -151,6 +151,11 @@ vectorised! {
             *out = (sums[x] + sums[x + 1] + sums[x + 2]) / count;
         }
     }
+}
+
+/// Pixels along a cell's side, of planes of `side` by `side` pixels.
+pub(super) fn cell_side(side: usize) -> usize {
+    [4, 2, 1].into_iter().find(|cell| side.is_multiple_of(*cell)).unwrap_or(1)
 }
 
 /// Column by column, over some rows of a plane as wide as `sums`.

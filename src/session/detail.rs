@@ -1,6 +1,10 @@
 //! The detail path: how much of each pixel is the foreground.
+#[cfg(feature = "cuda")]
+use super::on_device::DeviceExchange;
 use super::tracker::check;
 use super::{SessionError, floats, values};
+#[cfg(feature = "cuda")]
+use crate::backend::{BackendError, DeviceRun};
 use crate::backend::{Engine, Tensor};
 use crate::signature;
 use crate::signature::detail::DetailShape;
@@ -41,6 +45,24 @@ impl Detail {
         values(has_mask)[0] = f32::from(u8::from(mask_logits.is_some()));
         if let Some(mask_logits) = mask_logits {
             values(mask).copy_from_slice(mask_logits);
+        }
+    }
+
+    /// Queues a run on the device that `exchange` lies on; false, and nothing is queued, if the
+    /// engine does not run there.
+    #[cfg(feature = "cuda")]
+    pub(super) fn run_on_device(&mut self, on: &mut DeviceExchange) -> Result<bool, SessionError> {
+        let DeviceExchange { image, logits, device } = on;
+        let run = DeviceRun {
+            inputs: vec![device.address(image)],
+            outputs: vec![device.address(logits)],
+            stream: device.stream_handle() as u64,
+        };
+        // SAFETY: both buffers are of the signature's size and in use until the frame is done,
+        // which waits for this stream.
+        match unsafe { self.engine.run_on_device(run) } {
+            Err(BackendError::NoGpu(_)) => Ok(false),
+            done => Ok(done.map(|()| true)?),
         }
     }
 

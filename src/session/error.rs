@@ -40,6 +40,10 @@ pub enum SessionError {
     /// A picture cannot be brought to the tracker's size.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// The device refused, or has no memory left.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] crate::cuda::CudaError),
     /// The engine failed.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -1,21 +1,30 @@
 //! The memory between pixels and engines.
 use super::floats;
+#[cfg(feature = "cuda")]
+use super::on_device::DeviceExchange;
 use crate::backend::Tensor;
 
 /// What one frame's inference reads and writes; kept and used again for frame after frame.
-#[derive(Debug)]
 pub struct Exchange {
     /// (1, side, side, 3) RGB.
     pub image: Tensor,
     /// (1, 1, side, side) before the sigmoid.
     pub logits: Tensor,
+    /// Where both lie instead if the frame is on a device.
+    #[cfg(feature = "cuda")]
+    pub on_device: Option<DeviceExchange>,
 }
 
 impl Exchange {
     /// Black, and zero logits.
     pub fn new(side: usize) -> Self {
         let pixels = side * side;
-        Self { image: Tensor::U8(vec![0; 3 * pixels]), logits: Tensor::F32(vec![0.0; pixels]) }
+        Self {
+            image: Tensor::U8(vec![0; 3 * pixels]),
+            logits: Tensor::F32(vec![0.0; pixels]),
+            #[cfg(feature = "cuda")]
+            on_device: None,
+        }
     }
 
     /// The picture's bytes; none if it was replaced by another type of tensor.

@@ -9,6 +9,8 @@ mod gate;
 mod mask_selection;
 pub mod memory_bank;
 mod memory_selection;
+#[cfg(feature = "cuda")]
+mod on_device;
 pub mod prompt;
 mod prompt_text;
 mod propagation;
@@ -21,6 +23,8 @@ pub use exchange::Exchange;
 pub use mask_selection::MaskSelection;
 pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use memory_selection::{Evidence, MemorySelection};
+#[cfg(feature = "cuda")]
+pub use on_device::DeviceExchange;
 pub use prompt::{Point, PointKind, Prompt};
 pub use propagation::{Frame, MemoryState, Propagation};
 pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
@@ -113,7 +117,13 @@ impl Session {
         if frame.is_first {
             self.reset();
         }
-        let Exchange { image, logits } = exchange;
+        #[cfg(feature = "cuda")]
+        if self.step_on_device(exchange)? {
+            return Ok(None);
+        }
+        #[cfg(feature = "cuda")]
+        exchange.fetch()?;
+        let Exchange { image, logits, .. } = exchange;
         let state = match (&mut self.detail, &mut self.tracking) {
             (detail, Some(tracking)) if detail.is_none() || frame.propagation.is_on => {
                 Some(propagate(detail.as_mut(), tracking, frame, image, logits)?)
@@ -127,6 +137,8 @@ impl Session {
         if let Some(listener) = &mut self.listener {
             listener(logits);
         }
+        #[cfg(feature = "cuda")]
+        exchange.put()?;
         Ok(state)
     }
 }

@@ -1,0 +1,97 @@
+//! A frame and its matte to be, at least one of which is in CUDA memory.
+use super::staging::Staging;
+use super::{Link, MappedFrame};
+use crate::element::mapped::Mapped;
+use crate::element::negotiate::Video;
+use crate::frame::FrameError;
+use crate::frame::device::DeviceFrame;
+use crate::matter::OnDevice;
+use gst_video::video_frame::{Readable, Writable};
+use std::sync::Arc;
+
+/// Both, mapped where they lie.
+pub struct DevicePictures {
+    source: Source,
+    target: Target,
+    link: Arc<Link>,
+}
+
+enum Source {
+    Cuda(MappedFrame),
+    /// Copied to the device.
+    Host(Staging),
+}
+
+#[allow(clippy::large_enum_variant, reason = "a frame is moved a few times")]
+enum Target {
+    Cuda(MappedFrame),
+    /// To be copied from the device.
+    Host(Staging, Mapped<Writable>),
+}
+
+impl DevicePictures {
+    /// Maps `buffer`, or copies it to the device, and maps `matte`.
+    pub fn new(
+        link: &Arc<Link>,
+        buffer: gst::Buffer,
+        matte: gst::Buffer,
+        video: &Video,
+    ) -> Result<Self, gst::ErrorMessage> {
+        let source = match video.input_memory.is_cuda() {
+            true => {
+                MappedFrame::readable(buffer, &video.input).map(Source::Cuda).map_err(failed)?
+            }
+            false => {
+                let mapped = Mapped::<Readable>::readable(buffer, &video.input)?;
+                Source::Host(Staging::new(link, &mapped.view(), true).map_err(failed)?)
+            }
+        };
+        let target = match video.output_memory.is_cuda() {
+            true => {
+                MappedFrame::writable(matte, &video.output).map(Target::Cuda).map_err(failed)?
+            }
+            false => {
+                let mapped = Mapped::<Writable>::writable(matte, &video.output)?;
+                let staging = Staging::new(link, &mapped.view(), false).map_err(failed)?;
+                Target::Host(staging, mapped)
+            }
+        };
+        Ok(Self { source, target, link: link.clone() })
+    }
+
+    /// Where the device finds both.
+    pub fn on_device(&self) -> OnDevice<'_> {
+        let source: &DeviceFrame = match &self.source {
+            Source::Cuda(mapped) => mapped.picture(),
+            Source::Host(staging) => staging.picture(),
+        };
+        let target = match &self.target {
+            Target::Cuda(mapped) => mapped.picture(),
+            Target::Host(staging, _) => staging.picture(),
+        };
+        OnDevice { device: &self.link.device, source, target }
+    }
+
+    /// Waits until the matte is made, and copies it to the host if it belongs there.
+    ///
+    /// That is waited for here, and not by whoever comes next, for the frame's buffers go back to
+    /// their pools from here on; meanwhile the other stages queue the next frames.
+    pub fn settle(&mut self) -> Result<(), FrameError> {
+        match &mut self.target {
+            Target::Cuda(_) => Ok(self.link.device.synchronize()?),
+            Target::Host(staging, mapped) => staging.fetch(&mut mapped.view_mut()),
+        }
+    }
+
+    /// The finished matte.
+    pub fn into_matte(self) -> gst::Buffer {
+        match self.target {
+            Target::Cuda(mapped) => mapped.into_buffer(),
+            Target::Host(_, mapped) => mapped.into_buffer(),
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> gst::ErrorMessage {
+    gst::error_msg!(gst::ResourceError::Failed, ("{error}"))
+}

@@ -1,0 +1,116 @@
+//! The stages' work where the frame lies: in host memory, or on a device.
+use super::Job;
+#[cfg(feature = "cuda")]
+use super::device;
+use crate::frame::composite::{self, Output};
+use crate::frame::foreground::Foreground;
+use crate::frame::refine::{self, Coefficients, RefineMode};
+use crate::frame::steady::Steady;
+use crate::frame::{FrameError, preprocess};
+use crate::session::Exchange;
+
+/// Frame to the model's picture.
+pub struct Squash {
+    host: preprocess::Squash,
+    #[cfg(feature = "cuda")]
+    device: device::Squash,
+}
+
+impl Squash {
+    pub fn new(side: usize) -> Self {
+        Self {
+            host: preprocess::Squash::new(side),
+            #[cfg(feature = "cuda")]
+            device: device::Squash::new(side),
+        }
+    }
+
+    pub fn run(&mut self, job: &impl Job, exchange: &mut Exchange) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = job.on_device() {
+            return self.device.run(&on, exchange);
+        }
+        #[cfg(feature = "cuda")]
+        let _ = exchange.on_device.take();
+        self.host.run(&job.source(), exchange.image_mut())
+    }
+}
+
+/// Steadies the logits. That is the host's work alone: from a device, picture and logits are
+/// fetched for it.
+pub fn hold(steady: &mut Steady, exchange: &mut Exchange) -> Result<(), FrameError> {
+    #[cfg(feature = "cuda")]
+    exchange.fetch_all()?;
+    let (image, logits) = exchange.image_and_logits();
+    steady.run(image, logits)?;
+    #[cfg(feature = "cuda")]
+    exchange.put()?;
+    Ok(())
+}
+
+/// What turns luma into alpha.
+#[derive(Default)]
+pub struct Fitted {
+    host: Coefficients,
+    #[cfg(feature = "cuda")]
+    pub(super) device: Option<device::Coefficients>,
+}
+
+/// Logits to [`Fitted`].
+pub struct Refine {
+    host: refine::Refine,
+    #[cfg(feature = "cuda")]
+    device: device::Refine,
+}
+
+impl Refine {
+    pub fn new(side: usize) -> Self {
+        Self {
+            host: refine::Refine::new(side),
+            #[cfg(feature = "cuda")]
+            device: device::Refine::new(side),
+        }
+    }
+
+    pub fn fit(
+        &mut self,
+        exchange: &Exchange,
+        mode: RefineMode,
+        fitted: &mut Fitted,
+    ) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = &exchange.on_device {
+            return self.device.fit(on, mode, fitted);
+        }
+        self.host.fit(exchange.image(), exchange.logits(), mode, &mut fitted.host)
+    }
+}
+
+/// The matte at the frame's own size.
+#[derive(Default)]
+pub struct Composite {
+    host: composite::Composite,
+    #[cfg(feature = "cuda")]
+    device: device::Composite,
+}
+
+impl Composite {
+    pub fn run(
+        &mut self,
+        job: &mut impl Job,
+        fitted: &Fitted,
+        foreground: Foreground,
+        output: Output,
+    ) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = job.on_device() {
+            if foreground == Foreground::Estimated {
+                return Err(FrameError::ForegroundOnDevice);
+            }
+            self.device.run(&on, fitted, output)?;
+            return job.settle();
+        }
+        let (source, mut target) = job.views();
+        self.host.run(&source, &fitted.host, foreground, output, &mut target)
+    }
+}

@@ -1,0 +1,179 @@
+//! Kernels against the CPU's loops, on random frames of odd sizes in every layout: the same bytes.
+use crate::device;
+use crate::pictures::{BT709, COLORIMETRIES, INPUTS, Noise, Picture, TARGETS};
+use gstmgdsam2::cuda::{Buffer, Device};
+use gstmgdsam2::frame::composite::{Composite, Output};
+use gstmgdsam2::frame::device as gpu;
+use gstmgdsam2::frame::device::{DeviceFrame, DevicePlane};
+use gstmgdsam2::frame::foreground::Foreground;
+use gstmgdsam2::frame::preprocess::Squash;
+use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
+use gstmgdsam2::frame::{FrameError, PixelFormat};
+
+/// A picture's planes in device memory.
+struct Uploaded {
+    planes: Vec<Buffer<u8>>,
+    frame: DeviceFrame,
+}
+
+fn upload(device: &Device, picture: &Picture) -> Uploaded {
+    let planes: Vec<Buffer<u8>> =
+        picture.planes.iter().map(|(bytes, _)| device.copied(bytes).unwrap()).collect();
+    let described = planes.iter().zip(&picture.planes);
+    let described = described
+        .map(|(plane, (_, stride))| DevicePlane { data: device.address(plane), stride: *stride });
+    let size = (picture.width, picture.height);
+    // SAFETY: `planes` live beside the frame, until the test has waited for the device.
+    let frame = unsafe {
+        DeviceFrame::new(picture.format, size, picture.colorimetry, described.collect()).unwrap()
+    };
+    Uploaded { planes, frame }
+}
+
+fn download(device: &Device, uploaded: &Uploaded, picture: &mut Picture) {
+    for (plane, (bytes, _)) in uploaded.planes.iter().zip(&mut picture.planes) {
+        device.download(plane, bytes).unwrap();
+    }
+}
+
+/// Blobs of both signs, with saturated middles, noise, and a few values that are no numbers.
+fn logits(side: usize, noise: &mut Noise) -> Vec<f32> {
+    let wave = |i: usize| (i as f32 / side as f32 * 9.0).sin();
+    let mut logits: Vec<f32> = (0..side * side)
+        .map(|i| 12.0 * wave(i % side) * wave(i / side) + noise.signed(3.0))
+        .collect();
+    logits[0] = f32::NAN;
+    logits[side * side / 2] = f32::INFINITY;
+    logits
+}
+
+#[track_caller]
+fn assert_same(got: &[u8], want: &[u8], what: &str) {
+    let differing = got.iter().zip(want).filter(|(a, b)| a != b).count();
+    let largest = got.iter().zip(want).map(|(a, b)| a.abs_diff(*b)).max();
+    assert_eq!(got.len(), want.len(), "{what}");
+    assert_eq!(differing, 0, "{what}: {differing} differ, by up to {largest:?}");
+}
+
+/// Shrinking, growing, wider than a tile; odd and even.
+const SIZES: [((usize, usize), usize, usize); 5] =
+    [((61, 43), 48, 3), ((130, 8), 33, 0), ((64, 32), 144, 16), ((7, 301), 16, 1), ((1, 1), 5, 0)];
+
+#[test]
+fn squash_gives_the_cpus_bytes() {
+    let Some(device) = device() else { return };
+    let mut noise = Noise(1);
+    for format in INPUTS {
+        // One object for all sizes: its tables must follow.
+        for (i, (size, side, padding)) in SIZES.into_iter().enumerate() {
+            let mut squash = gpu::Squash::new(side);
+            let colorimetry = COLORIMETRIES[i % COLORIMETRIES.len()];
+            for size in [size, (size.0 + 1, size.1)] {
+                // P010's words must lie on even addresses.
+                let padding = if format == PixelFormat::P010Le { 2 * padding } else { padding };
+                let picture = Picture::new(format, size, colorimetry, padding).noise(&mut noise);
+                let mut want = vec![0; 3 * side * side];
+                Squash::new(side).run(&picture.view(), &mut want).unwrap();
+                let uploaded = upload(&device, &picture);
+                let mut image = device.zeros(3 * side * side).unwrap();
+                squash.run(&device, &uploaded.frame, &mut image).unwrap();
+                let mut got = vec![0; want.len()];
+                device.download(&image, &mut got).unwrap();
+                assert_same(&got, &want, &format!("{format:?} {size:?} to {side}"));
+            }
+        }
+    }
+}
+
+fn targets() -> impl Iterator<Item = PixelFormat> {
+    TARGETS.into_iter().chain([PixelFormat::Gray16Le])
+}
+
+/// Fits both and composites with both onto every target.
+#[test]
+fn fit_and_composite_give_the_cpus_bytes() {
+    let Some(device) = device() else { return };
+    let mut noise = Noise(2);
+    let outputs = [Output::Straight, Output::Premultiplied, Output::Over([200, 30, 90])];
+    for (i, format) in INPUTS.into_iter().enumerate() {
+        for (j, target) in targets().enumerate() {
+            let (size, side, padding) = SIZES[(i + j) % SIZES.len()];
+            let padding = if format == PixelFormat::P010Le { 2 * padding } else { padding };
+            let (from, to) = (COLORIMETRIES[(i + j) % 6], COLORIMETRIES[(2 * i + j) % 6]);
+            let picture = Picture::new(format, size, from, padding).noise(&mut noise);
+            let into = Picture::new(target, size, to, padding).noise(&mut noise);
+            for mode in [RefineMode::GuidedFilter, RefineMode::Off] {
+                let output = outputs[(i + 2 * j) % 3];
+                compare(&device, &picture, &into, side, mode, output, &mut noise);
+            }
+        }
+    }
+}
+
+/// Rows of 16 bytes and more, where whole vectors are read and written.
+#[test]
+fn aligned_frames_give_the_cpus_bytes() {
+    let Some(device) = device() else { return };
+    let mut noise = Noise(3);
+    for format in INPUTS {
+        for target in targets() {
+            let picture = Picture::new(format, (160, 18), BT709, 0).noise(&mut noise);
+            let into = Picture::new(target, (160, 18), BT709, 0).noise(&mut noise);
+            let (mode, output) = (RefineMode::GuidedFilter, Output::Straight);
+            compare(&device, &picture, &into, 32, mode, output, &mut noise);
+        }
+    }
+}
+
+fn compare(
+    device: &Device,
+    picture: &Picture,
+    into: &Picture,
+    side: usize,
+    mode: RefineMode,
+    output: Output,
+    noise: &mut Noise,
+) {
+    let mut image = vec![0; 3 * side * side];
+    Squash::new(side).run(&picture.view(), &mut image).unwrap();
+    let logits = logits(side, noise);
+    let (mut want, mut coefficients) = (into.clone(), Coefficients::new());
+    Refine::new(side).fit(&image, &logits, mode, &mut coefficients).unwrap();
+    Composite::new()
+        .run(&picture.view(), &coefficients, Foreground::Original, output, &mut want.view_mut())
+        .unwrap();
+
+    let (image, logits) = (device.copied(&image).unwrap(), device.copied(&logits).unwrap());
+    let mut coefficients = gpu::Coefficients::new(device, side).unwrap();
+    let mut refine = gpu::Refine::new(device, side).unwrap();
+    refine.fit(device, &image, &logits, mode, &mut coefficients).unwrap();
+    let (source, target) = (upload(device, picture), upload(device, into));
+    gpu::Composite::new().run(device, &source.frame, &coefficients, output, &target.frame).unwrap();
+    let mut got = into.clone();
+    download(device, &target, &mut got);
+    for (plane, (got, want)) in got.planes.iter().zip(&want.planes).enumerate() {
+        let (from, to) = (picture.format, into.format);
+        let size = (picture.width, picture.height);
+        let what = format!("{from:?} to {to:?}, {size:?} by {side}, {mode:?} {output:?}: {plane}");
+        assert_same(&got.0, &want.0, &what);
+    }
+}
+
+#[test]
+fn a_target_of_another_size_or_kind_is_an_error() {
+    let Some(device) = device() else { return };
+    let picture = |format, size| upload(&device, &Picture::new(format, size, BT709, 0));
+    let coefficients = gpu::Coefficients::new(&device, 8).unwrap();
+    let source = picture(PixelFormat::Nv12, (8, 8));
+    let run = |target: &Uploaded| {
+        let (frame, target) = (&source.frame, &target.frame);
+        gpu::Composite::new().run(&device, frame, &coefficients, Output::Straight, target)
+    };
+    let (expected, found) = ((8, 8), (8, 9));
+    assert_eq!(
+        run(&picture(PixelFormat::Rgba, found)),
+        Err(FrameError::TargetSize { expected, found })
+    );
+    let found = PixelFormat::Rgb;
+    assert_eq!(run(&picture(found, (8, 8))), Err(FrameError::Output { found }));
+}
