@@ -52,6 +52,17 @@ fn every_arithmetic_compiles_to_the_same_bytes_twice() {
     if !has_tensorrt() {
         return;
     }
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "child_compiles_twice", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+}
+
+/// Builds that run beside each other in one process now and then change each other's bytes.
+#[test]
+#[ignore = "run by every_arithmetic_compiles_to_the_same_bytes_twice, in a process of its own"]
+fn child_compiles_twice() {
     for precision in PRECISIONS {
         let onnx = graph(TOY, precision);
         let targets = targets(precision);
