@@ -40,7 +40,7 @@ pub(super) struct State {
 pub struct MgdSam2Matte {
     #[property(name = "model", nick = "Model", get, set, type = String, member = model,
         default = Some("nano"), mutable_ready,
-        blurb = "A recipe's name (nano, tiny, small, base-plus, large) or the path of a recipe file")]
+        blurb = "A recipe's name (nano, sam2.1-tiny, base-plus, ...) or the path of a recipe file")]
     #[property(name = "weights", nick = "Weights", get, set, type = String, member = weights,
         default = Some(""), mutable_ready,
         blurb = "Empty for the recipe's own, a checkpoint's path, or random:SEED")]
