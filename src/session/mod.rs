@@ -229,12 +229,15 @@ fn both(
     side_by_side(track, || detail.run(image, &[], logits))
 }
 
-/// Both, on two threads where there are two cores; the first's error if both fail.
+/// Both, side by side where there are more than two cores; the first's error if both fail.
+///
+/// Each engine takes all cores to itself. On two, base-plus and its tracker take 1.6 times the
+/// detail path's time side by side, and 1.3 times one after the other.
 fn side_by_side(
     first: impl FnOnce() -> Result<(), SessionError> + Send,
     second: impl FnOnce() -> Result<(), SessionError>,
 ) -> Result<(), SessionError> {
-    if thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+    if thread::available_parallelism().is_ok_and(|cores| cores.get() <= 2) {
         first()?;
         return second();
     }
