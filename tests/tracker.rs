@@ -3,13 +3,14 @@
 use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
+use gstmgdsam2::engines::Recipe;
 use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
     Exchange, Frame, Prompt, Session, TrackedMask, Tracker, TrackerEngines, TrackerOptions,
 };
-use gstmgdsam2::signature::{ElementType, Precision};
+use gstmgdsam2::signature::{ElementType, Precision, TensorSpec};
 
 const SIDE: usize = 64;
 
@@ -117,15 +118,53 @@ fn empty_slots_do_not_count() {
     }
 }
 
+#[test]
+fn fast_arithmetic_stays_close_to_f32() {
+    let config = Recipe::find("nano-tracker").unwrap().tracker.unwrap().model;
+    let weights = Checkpoint::random(7);
+    for plan in &tracker_graphs(&config, ElementType::U8)[..2] {
+        let graph = Graph::new(&plan.0.graph, &weights, Precision::F32);
+        let onnx = tracker_graph(graph, &config, plan).unwrap().to_bytes().unwrap();
+        let inputs: Vec<_> = plan.0.inputs.iter().map(noise).collect();
+        let [exact, fast] = [Precision::F32, Precision::Bf16].map(|precision| {
+            let options = Options { precision, threads: 1 };
+            let mut engine = OpenVino::build(&onnx, &plan.0, &options).unwrap();
+            let mut outputs: Vec<_> = plan.0.outputs.iter().map(Tensor::zeros).collect();
+            engine.run(&inputs.iter().collect::<Vec<_>>(), &mut outputs).unwrap();
+            let Tensor::F32(first) = outputs.remove(0) else { unreachable!("features are floats") };
+            first
+        });
+        let relative = relative_l2(&exact, &fast);
+        println!("{} in bf16: relative L2 to f32 {relative:.1e}", plan.0.graph);
+        assert!(relative < 0.03, "{}: relative L2 {relative}", plan.0.graph);
+    }
+}
+
+/// Noise, and masks that leave the second half out.
+fn noise(spec: &TensorSpec) -> Tensor {
+    let size = spec.shape.iter().product::<usize>();
+    let value = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 8;
+    match (spec.element_type, spec.name.as_str()) {
+        (ElementType::U8, _) => Tensor::U8((0..size).map(|i| value(i) as u8).collect()),
+        (_, "key_mask") => {
+            Tensor::F32((0..size).map(|i| if 2 * i < size { 0.0 } else { -1e4 }).collect())
+        }
+        _ => Tensor::F32((0..size).map(|i| value(i) as f32 / (1 << 23) as f32 - 1.0).collect()),
+    }
+}
+
 /// The same mask and pointer, to this relative L2.
 fn assert_alike(a: &TrackedMask, b: &TrackedMask, most: f32) {
-    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
     for (a, b) in [(&a.logits, &b.logits), (&a.obj_ptr, &b.obj_ptr)] {
-        let difference = norm(&mut a.iter().zip(b).map(|(a, b)| a - b));
-        let relative = difference / norm(&mut a.iter().copied());
+        let relative = relative_l2(a, b);
         assert!(relative < most, "relative L2 {relative}");
     }
     assert!(a.is_remembered && b.is_remembered);
+}
+
+fn relative_l2(a: &[f32], b: &[f32]) -> f32 {
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut a.iter().copied())
 }
 
 #[test]

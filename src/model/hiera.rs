@@ -1,12 +1,13 @@
 //! Hiera, SAM2's image encoder: window attention, and pooling of the queries between stages.
 use super::config::HieraConfig;
 use super::layers::{
-    SMALL_EPSILON, affine, attention_scale, channels_first, channels_last, dot_product_attention,
-    layer_norm, linear, mlp, scale_weight, tokens,
+    SMALL_EPSILON, affine, attention_scale, channels_first, channels_last, layer_norm, linear,
+    masked_dot_product_attention, mlp, scale_weight, tokens,
 };
 use super::mp_adapter::{adapter_of_block, mp_adapter};
 use super::position_encoding;
-use crate::onnx::{Scope, Tensor, Window2d};
+use super::windows::{Group, Windows, max_pool, token_axis};
+use crate::onnx::{Scope, Tensor, Weight, Window2d};
 
 /// One block's sizes.
 struct Block {
@@ -90,79 +91,80 @@ fn position_embedding<'c>(s: &Scope<'c>, c: &HieraConfig, size: usize) -> Tensor
 
 /// `MultiScaleBlock`: (V, h, w, C) to (V, h', w', dim_out).
 fn block<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> Tensor<'c> {
-    let normed = layer_norm(&s.at("norm1"), &tokens(x), SMALL_EPSILON).reshape(&x.shape);
-    let shortcut = match b.pools {
-        true => pool(&linear(&s.at("proj"), &normed, b.dim_out)),
-        false => x.clone(),
-    };
-    let x = tokens(&shortcut).add(&tokens(&window_attention(&s.at("attn"), &normed, b)));
-    let y = layer_norm(&s.at("norm2"), &x, SMALL_EPSILON);
-    let y = mlp(&s.at("mlp"), &y, &[4 * b.dim_out, b.dim_out], Tensor::gelu);
-    x.add(&y).reshape(&shortcut.shape)
-}
-
-/// `MultiScaleAttention` in each window. Windows are padded with zeros, which are not masked.
-fn window_attention<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> Tensor<'c> {
-    let &[v, h, w, _] = x.shape.as_slice() else { return x.clone() };
-    let side = b.window.map_or([h, w], |side| [side, side]);
-    let [q, k, val] = qkv(s, x, b, side);
-    let windows = q.shape[0];
-    let (mut q, mut tall, mut wide) = (q, side[0], side[1]);
-    if b.pools {
-        q = pool(&q.reshape(&[windows, tall, wide, b.dim_out]));
-        (tall, wide) = (tall / 2, wide / 2);
-        q = q.reshape(&[windows, tall * wide, b.dim_out]);
+    let &[views, h, w, _] = x.shape.as_slice() else { return x.clone() };
+    let windows = Windows::new([views, h, w], b.window);
+    let norm1 = |x: &Tensor<'c>| layer_norm(&s.at("norm1"), x, SMALL_EPSILON);
+    if !b.pools {
+        let x = windows.cut(x);
+        let y = norm1(&x);
+        let y = window_attention(&s.at("attn"), [&y, &y], b, &windows.groups);
+        return windows.join(&feed_forward(s, &x.add(&y), b));
     }
-    let y = dot_product_attention([&q, &k, &val], b.heads);
-
-    let across = w.div_ceil(side[1]);
-    let y = y.reshape(&[windows / across, across, tall, wide * b.dim_out]);
-    let shrink = usize::from(b.pools) + 1;
-    let y = join_windows(&y, v, b.dim_out).slice(1, 0..h / shrink).slice(2, 0..w / shrink);
-    linear(&s.at("proj"), &y, b.dim_out)
+    let normed = norm1(&tokens(x)).reshape(&x.shape);
+    let (squares, keys) = (windows.cut_squares(&normed), windows.cut(&normed));
+    let shortcut = max_pool(&linear(&s.at("proj"), &squares, b.dim_out));
+    let y = window_attention(&s.at("attn"), [&squares, &keys], b, &windows.groups);
+    windows.pooled().join(&feed_forward(s, &shortcut.add(&y), b))
 }
 
-/// The three projections of `qkv` in windows: (windows, tall * wide, dim_out) each. They are
-/// apart, so that nothing has to be split afterwards.
-fn qkv<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block, side: [usize; 2]) -> [Tensor<'c>; 3] {
-    let (s, out) = (s.at("qkv"), b.dim_out);
-    let weight = s.weight("weight", &[3 * out, x.shape[3]]);
-    let bias = s.weight("bias", &[3 * out]);
-    let padded = !x.shape[1].is_multiple_of(side[0]) || !x.shape[2].is_multiple_of(side[1]);
-    let x = if padded { x.clone() } else { cut_windows(x, side) };
-    std::array::from_fn(|i| {
+/// The second half of a block.
+fn feed_forward<'c>(s: &Scope<'c>, x: &Tensor<'c>, b: &Block) -> Tensor<'c> {
+    let y = layer_norm(&s.at("norm2"), x, SMALL_EPSILON);
+    x.add(&mlp(&s.at("mlp"), &y, &[4 * b.dim_out, b.dim_out], Tensor::gelu))
+}
+
+/// `MultiScaleAttention` of tokens (T, C), in window order or, for queries that are pooled, in
+/// that of squares.
+fn window_attention<'c>(
+    s: &Scope<'c>,
+    [queries, keys]: [&Tensor<'c>; 2],
+    b: &Block,
+    groups: &[Group],
+) -> Tensor<'c> {
+    let (qkv, out) = (s.at("qkv"), b.dim_out);
+    let axis = token_axis(keys);
+    let weight = qkv.weight("weight", &[3 * out, keys.shape[axis + 1]]);
+    let bias = qkv.weight("bias", &[3 * out]);
+    let part = |i: usize| {
         let part = i * out..(i + 1) * out;
-        let mut parts = [weight.slice(0, part.clone()), bias.slice(0, part)];
-        if i == 0 {
-            parts = parts.map(|w| scale_weight(&w, attention_scale(out, b.heads)));
-        }
-        let [weight, bias] = parts;
-        if !padded {
-            return affine(&x, &s, &weight, &bias);
-        }
-        // Zeros are projected to the bias alone, so they need not be projected.
-        let y = x.within(&s).matmul(&s.value(&weight.transpose()));
-        cut_windows(&y, side).add(&s.value(&bias))
-    })
+        let parts = [weight.slice(0, part.clone()), bias.slice(0, part)];
+        if i > 0 { parts } else { parts.map(|w| scale_weight(&w, attention_scale(out, b.heads))) }
+    };
+    let project = |x: &Tensor<'c>, i: usize| affine(x, &qkv, &part(i)[0], &part(i)[1]);
+    let (q, k, v) = (project(queries, 0), project(keys, 1), project(keys, 2));
+    let (q, shrink) = if b.pools { (max_pool(&q), 4) } else { (q, 1) };
+    let (mut from, mut attended) = (0, Vec::new());
+    for group in groups {
+        let &Group { windows, tokens, padding } = group;
+        let cut = |x: &Tensor<'c>, shrink: usize| {
+            let range = from / shrink..(from + windows * tokens) / shrink;
+            x.slice(axis, range).reshape(&[windows, tokens / shrink, out])
+        };
+        let (q, mut k, mut v) = (cut(&q, shrink), cut(&k, 1), cut(&v, 1));
+        let mask = (padding > 0).then(|| {
+            (k, v) = (with_zeros(&k, &part(1)[1]), with_zeros(&v, &part(2)[1]));
+            zeros_weight(&qkv, group)
+        });
+        let y = masked_dot_product_attention([&q, &k, &v], mask.as_ref(), b.heads);
+        attended.push(y.reshape(&[1, windows * tokens / shrink, out][1 - axis..]));
+        from += windows * tokens;
+    }
+    linear(&s.at("proj"), &Tensor::concat(&attended.iter().collect::<Vec<_>>(), axis), out)
 }
 
-/// The maximum of each 2x2 square of tokens: (N, h, w, C) to (N, h / 2, w / 2, C).
-fn pool<'c>(x: &Tensor<'c>) -> Tensor<'c> {
-    channels_last(&channels_first(x).max_pool_2x2())
+/// Adds what zeros are projected to, `bias`, to each window (N, L, C): one for all of them.
+fn with_zeros<'c>(x: &Tensor<'c>, bias: &Weight<'c>) -> Tensor<'c> {
+    let &[windows, _, c] = x.shape.as_slice() else { return x.clone() };
+    let name = format!("of {windows} windows");
+    let rows = bias.map(&name, &[windows, 1, c], move |v| v.repeat(windows));
+    Tensor::concat(&[x, &x.scope().value(&rows)], 1)
 }
 
-/// (V, h, w, C), padded with zeros, to (V * down * across, tall * wide, C): one transpose of
-/// whole rows.
-fn cut_windows<'c>(x: &Tensor<'c>, [tall, wide]: [usize; 2]) -> Tensor<'c> {
-    let &[v, h, w, c] = x.shape.as_slice() else { return x.clone() };
-    let (down, across) = (h.div_ceil(tall), w.div_ceil(wide));
-    let x = x.pad_after(&[0, down * tall - h, across * wide - w, 0]);
-    let rows = x.reshape(&[v * down, tall, across, wide * c]).permute(&[0, 2, 1, 3]);
-    rows.reshape(&[v * down * across, tall * wide, c])
-}
-
-/// (V * down, across, tall, wide * C) to (V, h, w, C).
-fn join_windows<'c>(x: &Tensor<'c>, v: usize, c: usize) -> Tensor<'c> {
-    let &[rows, across, tall, row] = x.shape.as_slice() else { return x.clone() };
-    x.permute(&[0, 2, 1, 3]).reshape(&[v, rows / v * tall, across * row / c, c])
+/// Added to the products with the keys (1, 1, 1, L + 1): the last one counts `padding` times.
+fn zeros_weight<'c>(s: &Scope<'c>, group: &Group) -> Tensor<'c> {
+    let &Group { tokens, padding, .. } = group;
+    let mut weights = vec![0.0; tokens];
+    weights.push((padding as f32).ln());
+    let name = format!("zeros_after_{tokens}_x{padding}");
+    s.value(&s.constant(&name, &[1, 1, 1, tokens + 1], weights))
 }

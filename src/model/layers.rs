@@ -86,26 +86,33 @@ pub fn scale_weight<'c>(weight: &Weight<'c>, scale: f32) -> Weight<'c> {
     weight.map("scaled", &weight.shape, move |v| v.iter().map(|x| x * scale).collect())
 }
 
-/// Softmax attention over (N, L, heads * D); `q` is scaled already. Without projections.
-pub fn dot_product_attention<'c>(qkv: [&Tensor<'c>; 3], heads: usize) -> Tensor<'c> {
-    masked_dot_product_attention(qkv, None, heads)
-}
-
-fn masked_dot_product_attention<'c>(
+/// Softmax attention over (N, L, heads * D) without projections; `q` is scaled already, `mask` is
+/// added to the products with the keys.
+pub fn masked_dot_product_attention<'c>(
     [q, k, v]: [&Tensor<'c>; 3],
     mask: Option<&Tensor<'c>>,
     heads: usize,
 ) -> Tensor<'c> {
-    let split = |x: &Tensor<'c>, order: [usize; 4]| {
-        let &[n, length, c] = x.shape.as_slice() else { return x.clone() };
-        x.reshape(&[n, length, heads, c / heads]).permute(&order)
-    };
-    let mut products = split(q, [0, 2, 1, 3]).matmul(&split(k, [0, 2, 3, 1]));
-    if let Some(mask) = mask {
-        products = products.add(mask);
-    }
-    let y = products.softmax().matmul(&split(v, [0, 2, 1, 3])).permute(&[0, 2, 1, 3]);
-    y.reshape(&[y.shape[0], y.shape[1], v.shape[2]])
+    let &[n, length, c] = q.shape.as_slice() else { return q.clone() };
+    // Heads become samples where there are as many as queries: OpenVINO 2026.4 takes one axis for
+    // the other then, in bf16.
+    let batch = if heads == length { vec![n * heads] } else { vec![n, heads] };
+    let [q, k, v] = [q, k, v].map(|x| {
+        let x = x.reshape(&[n, x.shape[1], heads, c / heads]).permute(&[0, 2, 1, 3]);
+        x.reshape(&[batch.as_slice(), &x.shape[2..]].concat())
+    });
+    // Turned apart from the heads: the product then takes its factor as it lies.
+    let turned = [&[0, 1, 2, 3][..batch.len()], &[batch.len() + 1, batch.len()]].concat();
+    let mask = mask.map(|x| x.reshape(&x.shape[x.shape.len() - batch.len() - 2..]));
+    let products = masked(q.matmul(&k.permute(&turned)), mask.as_ref());
+    let y = products.softmax().matmul(&v).reshape(&[n, heads, length, c / heads]);
+    y.permute(&[0, 2, 1, 3]).reshape(&[n, length, c])
+}
+
+/// Products of queries and keys with `mask` added. The mask comes first: in bf16, OpenVINO 2026.4
+/// computes a product with a row added to it wrongly, but not a row with a product added to it.
+pub fn masked<'c>(products: Tensor<'c>, mask: Option<&Tensor<'c>>) -> Tensor<'c> {
+    mask.map_or(products.clone(), |mask| mask.add(&products))
 }
 
 /// `nn.Conv2d` of (N, C, H, W) with square kernels that keep the size.
@@ -201,12 +208,11 @@ pub fn channels_last<'c>(x: &Tensor<'c>) -> Tensor<'c> {
     x.permute(&[0, 2, 3, 1])
 }
 
-/// (V, ..., C) to (N, C). Whatever works on each token or on each value alone is given this shape:
+/// (V, ..., C) to (T, C). Whatever works on each token or on each value alone is given this shape:
 /// OpenVINO takes maps of four axes to be pictures and turns them about between its layouts. A
-/// single view stays as it is: OpenVINO 2026.4 crashes on some of SAM2's encoders written so.
+/// single view becomes (1, T, C): OpenVINO 2026.4 crashes on some of SAM2's encoders otherwise.
 pub fn tokens<'c>(x: &Tensor<'c>) -> Tensor<'c> {
-    match x.shape.as_slice() {
-        [1, ..] | [] => x.clone(),
-        [.., c] => x.reshape(&[x.shape.iter().product::<usize>() / (*c).max(1), *c]),
-    }
+    let Some((&c, before)) = x.shape.split_last() else { return x.clone() };
+    let all = before.iter().product();
+    if before.first() == Some(&1) { x.reshape(&[1, all, c]) } else { x.reshape(&[all, c]) }
 }

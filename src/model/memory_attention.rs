@@ -1,7 +1,5 @@
 //! Memory attention: the frame's features look at what is remembered of the frames before.
-use super::layers::{
-    EPSILON, affine, attention_scale, dot_product_attention, layer_norm, linear, scale_weight,
-};
+use super::layers::{EPSILON, affine, attention_scale, layer_norm, linear, masked, scale_weight};
 use crate::onnx::{Scope, Tensor, Weight};
 
 const THETA: f32 = 10000.0;
@@ -85,12 +83,10 @@ impl Rope {
             keys.push(k.slice(1, turning..all));
         }
         let k = Tensor::concat(&keys.iter().collect::<Vec<_>>(), 1);
-        let v = linear(&s.at("v_proj"), v, c);
-        let y = match key_mask {
-            None => dot_product_attention([&q, &k, &v], 1),
-            Some(mask) => q.matmul(&k.permute(&[0, 2, 1])).add(mask).softmax().matmul(&v),
-        };
-        linear(&s.at("out_proj"), &y, c)
+        let weights = masked(q.matmul(&k.permute(&[0, 2, 1])), key_mask).softmax();
+        // Weights sum to one, so values may be projected after they are averaged: the memory's have
+        // a quarter of the channels.
+        linear(&s.at("out_proj"), &linear(&s.at("v_proj"), &weights.matmul(v), c), c)
     }
 
     /// Turns (N, frames * h * w, C), whose pairs are apart: first all real parts, then all

@@ -21,6 +21,7 @@ pub mod sam2;
 pub mod sam2_config;
 pub mod two_way_transformer;
 pub mod views;
+pub mod windows;
 
 pub use config::{Ablation, Config};
 pub use mgd_sam2::{detail_decoder_graph, detail_encoder_graph, image_graph, unused_keys};

@@ -11,6 +11,7 @@ use crate::signature::{ElementType, Precision, TensorSpec};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
 };
 
@@ -245,7 +246,14 @@ impl<'c> Graph<'c> {
 
     /// The name of an int64 constant.
     pub(super) fn ints(&self, values: &[i64]) -> String {
-        let name = format!("const_{values:?}");
+        let name = match values.len() {
+            0..=8 => format!("const_{values:?}"),
+            length => {
+                let mut hasher = DefaultHasher::new();
+                values.hash(&mut hasher);
+                format!("const_{length}_{:016x}", hasher.finish())
+            }
+        };
         let mut inner = self.0.borrow_mut();
         inner.initializers.entry(name.clone()).or_insert_with(|| Initializer::I64(values.to_vec()));
         name

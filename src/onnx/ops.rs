@@ -50,6 +50,11 @@ impl<'c> Tensor<'c> {
         self.broadcast("Mul", other)
     }
 
+    /// The greater of two values, element by element.
+    pub fn maximum(&self, other: &Self) -> Self {
+        self.broadcast("Max", other)
+    }
+
     /// `max(x, 0)`.
     pub fn relu(&self) -> Self {
         self.op("Relu", &[], self.shape.clone(), vec![])
@@ -169,16 +174,18 @@ impl<'c> Tensor<'c> {
         self.op("Slice", &[&start, &end, &axes], shape, vec![])
     }
 
-    /// Zeros after the end of the axes: `after[i]` of them on axis `i`.
-    pub fn pad_after(&self, after: &[usize]) -> Self {
-        if after.iter().all(|&n| n == 0) {
+    /// The slices `indices` of `axis`.
+    pub fn gather(&self, axis: usize, indices: &[usize]) -> Self {
+        let size = self.shape.get(axis).copied().unwrap_or(0);
+        if indices.iter().any(|&i| i >= size) {
+            self.bad("Gather", &[]);
             return self.clone();
         }
-        let pads: Vec<i64> =
-            after.iter().map(|_| 0).chain(after.iter().map(|&n| n as i64)).collect();
-        let pads = self.scope.graph.ints(&pads);
-        let shape = self.shape.iter().zip(after).map(|(size, n)| size + n).collect();
-        self.op("Pad", &[&pads], shape, vec![])
+        let mut shape = self.shape.clone();
+        shape[axis] = indices.len();
+        let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
+        let indices = self.scope.graph.ints(&indices);
+        self.op("Gather", &[&indices], shape, vec![int("axis", axis as i64)])
     }
 
     /// (N, C, H, W) with kernels (O, C / groups, K, K) to (N, O, H', W').
@@ -224,16 +231,6 @@ impl<'c> Tensor<'c> {
         let pair = [k as i64; 2];
         let attributes = vec![ints("kernel_shape", &pair), ints("strides", &pair)];
         y.op_as_is("ConvTranspose", &[&weight, &bias], shape, attributes).cast(x.kind)
-    }
-
-    /// The maximum of each 2x2 square of (N, C, H, W).
-    pub fn max_pool_2x2(&self) -> Self {
-        let shape = match self.shape[..] {
-            [n, c, h, w] => vec![n, c, h / 2, w / 2],
-            _ => self.bad("MaxPool", &[]),
-        };
-        let attributes = vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])];
-        self.op("MaxPool", &[], shape, attributes)
     }
 
     /// The maximum over `axis`, which disappears.

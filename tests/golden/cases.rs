@@ -1,7 +1,7 @@
 //! What each family of fixtures is about.
 use super::{Comparison, Fixture, execute, spec};
 use gstmgdsam2::checkpoint::Checkpoint;
-use gstmgdsam2::model::layers::{depthwise_pair, dot_product_attention};
+use gstmgdsam2::model::layers::{depthwise_pair, masked_dot_product_attention};
 use gstmgdsam2::model::mask_decoder::{DecoderSizes, MaskDecoderInput, mask_decoder};
 use gstmgdsam2::model::memory_attention::{MemoryAttentionInput, memory_attention};
 use gstmgdsam2::model::memory_encoder::memory_encoder;
@@ -392,7 +392,7 @@ fn attention(case: &mut Case<'_>, f: &Fixture, c: &mut Comparison) -> Result<(),
         x.permute(&[0, 2, 1, 3]).reshape(&[n, rows, heads * d])
     });
     let q = q.mul(&case.scope().scalar((d as f32).powf(-0.5)));
-    let y = dot_product_attention([&q, &k, &v], heads);
+    let y = masked_dot_product_attention([&q, &k, &v], None, heads);
     let y = y.reshape(&[n, y.shape[1], heads, d]).permute(&[0, 2, 1, 3]);
     case.output("attention", &y);
     Ok(())
