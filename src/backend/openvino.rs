@@ -16,8 +16,9 @@ use self::request::{HostTensor, InferRequest};
 use crate::backend::{BackendError, Engine, Tensor, check_count, check_tensors};
 use crate::signature::{Precision, Signature, TensorSpec};
 use memmap2::{Mmap, UncheckedAdvice};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// How an engine computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub struct OpenVino {
 impl OpenVino {
     /// Compiles `onnx`, a ModelProto with its weights inside, which is let go before that.
     ///
+    /// It goes through a temporary file: given memory, OpenVINO would hold three copies of it.
     /// An error if OpenVINO is not found or refuses, or if the graph is not of `signature`.
     pub fn build(
         onnx: impl AsRef<[u8]>,
@@ -51,8 +53,12 @@ impl OpenVino {
         options: &Options,
     ) -> Result<Self, BackendError> {
         let (core, precision) = prepare(options)?;
-        let graph = core.read_onnx(onnx.as_ref())?;
+        let file = NamedTempFile::with_suffix(".onnx").map_err(BackendError::Write)?;
+        fs::write(&file, onnx.as_ref()).map_err(BackendError::Write)?;
         drop(onnx);
+        give_back_freed_memory();
+        let graph = core.read_onnx(file.path())?;
+        give_back_freed_memory();
         let model = core.compile(&graph)?;
         Self::new(model, None, signature, precision)
     }
@@ -127,6 +133,16 @@ impl Engine for OpenVino {
         self.inputs.iter_mut().zip(inputs).try_for_each(|(host, tensor)| host.write(tensor))?;
         self.request.infer()?;
         self.outputs.iter().zip(outputs).try_for_each(|(host, tensor)| host.read(tensor))
+    }
+}
+
+/// Returns to the system what was freed between blocks that are still in use: a graph's weights,
+/// which glibc would keep for later.
+fn give_back_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no arguments that could be wrong; glibc locks its heaps itself.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 
