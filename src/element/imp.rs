@@ -80,7 +80,7 @@ pub struct MgdSam2Matte {
         member = memory_frames, default = 0, maximum = 64, mutable_playing,
         blurb = "The most frames that a frame looks back at; 0 is as many as the model has places")]
     #[property(name = "scene-cut", nick = "Scene cut", get, set, type = f32, member = scene_cut,
-        default = 0.35, minimum = 0.0, maximum = 1.0, mutable_playing,
+        default = 0.2, minimum = 0.0, maximum = 1.0, mutable_playing,
         blurb = "Forget everything where two frames differ by more than this; 0 is never")]
     #[property(name = "redetect", nick = "Redetect", get, set, type = f32, member = redetect,
         default = 0.0, minimum = 0.0, maximum = 86_400.0, mutable_playing,
