@@ -15,9 +15,12 @@ use self::cpu::Cpu;
 use self::request::{HostTensor, InferRequest};
 use crate::backend::{BackendError, Engine, Tensor, check_count, check_tensors};
 use crate::signature::{Precision, Signature, TensorSpec};
+use crossbeam::channel::{RecvTimeoutError, bounded};
 use memmap2::{Mmap, UncheckedAdvice};
 use std::fs::{self, File};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// How an engine computes.
@@ -75,11 +78,11 @@ impl OpenVino {
         let (core, precision) = prepare(options)?;
         // SAFETY: built engines are written once, under a name of their own, and only ever removed.
         let built = unsafe { Mmap::map(file) }.map_err(BackendError::Read)?;
-        // SAFETY: `built` is kept beside the model and the request, and dropped after them.
-        let model = unsafe { core.import(&built) }?;
-        let engine = Self::new(model, Some(built), signature, precision)?;
-        engine.give_back_pages();
-        Ok(engine)
+        let model = while_giving_back_pages(&built, || {
+            // SAFETY: `built` is kept beside the model and the request, and dropped after them.
+            unsafe { core.import(&built) }
+        })?;
+        Self::new(model, Some(built), signature, precision)
     }
 
     fn new(
@@ -101,15 +104,6 @@ impl OpenVino {
             signature: signature.clone(),
             precision,
         })
-    }
-
-    /// Weights were repacked while loading, and the file's pages are not read again or rarely.
-    fn give_back_pages(&self) {
-        if let Some(built) = &self._built {
-            // SAFETY: the mapping is of a file and never written to: dropped pages are read from
-            // the file again when they are needed.
-            let _ = unsafe { built.unchecked_advise(UncheckedAdvice::DontNeed) };
-        }
     }
 
     /// Writes the engine to `file`, for [`import`](Self::import).
@@ -134,6 +128,30 @@ impl Engine for OpenVino {
         self.request.infer()?;
         self.outputs.iter().zip(outputs).try_for_each(|(host, tensor)| host.read(tensor))
     }
+}
+
+/// What `load` makes of the file behind `built`, whose pages are given back meanwhile and after:
+/// each weight is read once, to be repacked, and again rarely or never.
+fn while_giving_back_pages<T>(built: &Mmap, load: impl FnOnce() -> T) -> T {
+    const INTERVAL: Duration = Duration::from_millis(20);
+    let give_back = || {
+        // SAFETY: the mapping is of a file and never written to: dropped pages are read from the
+        // file again when they are needed.
+        let _ = unsafe { built.unchecked_advise(UncheckedAdvice::DontNeed) };
+    };
+    let (loaded, is_loaded) = bounded::<()>(0);
+    let outcome = thread::scope(|scope| {
+        scope.spawn(move || {
+            while is_loaded.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                give_back();
+            }
+        });
+        let outcome = load();
+        drop(loaded);
+        outcome
+    });
+    give_back();
+    outcome
 }
 
 /// Returns to the system what was freed between blocks that are still in use: a graph's weights,
