@@ -16,8 +16,8 @@ pub struct ObjectArgs {
     /// A box around the object
     #[arg(long = "box", value_name = "X0,Y0,X1,Y1")]
     pub corners: Option<String>,
-    /// A PNG of the object: its alpha, or white on black
-    #[arg(long, value_name = "PNG", conflicts_with_all = ["point", "corners"])]
+    /// A picture of the object: a PNG's alpha, or white on black
+    #[arg(long, value_name = "PICTURE", conflicts_with_all = ["point", "corners"])]
     pub mask: Option<PathBuf>,
     /// When the prompt is true, in seconds from the clip's start [default: its first frame]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, requires = "prompt")]
