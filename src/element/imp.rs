@@ -129,47 +129,11 @@ impl ObjectSubclass for MgdSam2Matte {
 
     fn with_class(class: &Self::Class) -> Self {
         let template = |name| class.pad_template(name).expect("both templates are ours");
-        let sinkpad = gst::Pad::builder_from_template(&template("sink"))
-            .chain_function(|_, parent, buffer| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |this| this.chain(buffer),
-                )
-            })
-            .event_full_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |this| this.sink_event(pad, event),
-                )
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
-            })
-            // Caps without an interlace-mode are progressive.
-            .flags(gst::PadFlags::ACCEPT_INTERSECT)
-            .build();
-        let srcpad = gst::Pad::builder_from_template(&template("src"))
-            .activatemode_function(|_, parent, mode, active| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::loggable_error!(CAT, "panic while the src pad was activated")),
-                    |this| this.activate(mode, active),
-                )
-            })
-            .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
-            })
-            .build();
         Self {
             settings: Mutex::default(),
             stats: Mutex::default(),
-            sinkpad,
-            srcpad,
+            sinkpad: Self::sinkpad(&template("sink")),
+            srcpad: Self::srcpad(&template("src")),
             state: Mutex::new(None),
             turnover: Mutex::new(()),
             engine: Mutex::new(None),
@@ -286,6 +250,48 @@ impl ElementImpl for MgdSam2Matte {
 }
 
 impl MgdSam2Matte {
+    fn sinkpad(template: &gst::PadTemplate) -> gst::Pad {
+        gst::Pad::builder_from_template(template)
+            .chain_function(|_, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.chain(buffer),
+                )
+            })
+            .event_full_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.sink_event(pad, event),
+                )
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
+            })
+            // Caps without an interlace-mode are progressive.
+            .flags(gst::PadFlags::ACCEPT_INTERSECT)
+            .build()
+    }
+
+    fn srcpad(template: &gst::PadTemplate) -> gst::Pad {
+        gst::Pad::builder_from_template(template)
+            .activatemode_function(|_, parent, mode, active| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::loggable_error!(CAT, "panic while the src pad was activated")),
+                    |this| this.activate(mode, active),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
+            })
+            .build()
+    }
+
     pub(super) fn set_opener(&self, opener: Arc<Opener>) {
         *lock(&self.opener) = opener;
     }
