@@ -3,6 +3,7 @@
 //! Each model runs with random weights, in f32 and in bf16, from an empty cache in a temporary
 //! folder. Figures are of this process, so cold and warm share nothing but the file system's cache.
 //! With each stage stands the most memory that was resident until then.
+//! Building base-plus once took 1.3 GB: now 0.9, one copy of the weights instead of four.
 //!
 //! What rewriting base-plus' graph brought, in processor seconds a picture, old and new in turn on
 //! two Zen 4 cores in bf16 (on other processors, measure again):
