@@ -131,6 +131,40 @@ fn pictures_keep_their_names_and_become_rgba_of_their_size() {
     assert_eq!(names(folder.path()), ["alpha", "clip", "one.png", "out"]);
 }
 
+#[test]
+fn a_mask_may_be_any_picture_and_what_is_none_is_named() {
+    let folder = TempDir::new().unwrap();
+    synth(&folder, "clip", "2");
+    let truth = folder.path().join("clip/gt/00000.png");
+    let jpeg = format!(
+        "filesrc location={} ! pngdec ! videoconvert ! jpegenc ! filesink location={}",
+        truth.display(),
+        folder.path().join("mask.jpg").display()
+    );
+    let made = Command::new("gst-launch-1.0").arg("-q").args(jpeg.split(' ')).status().unwrap();
+    assert!(made.success());
+    let matte = ["-q", "matte", "clip/im", "--model", "nano-tracker", "--alpha-only"];
+    for (mask, out) in [("mask.jpg", "jpg/"), ("clip/gt/00000.png", "png/")] {
+        succeeds(&[&matte[..], &["--mask", mask, "-o", out]].concat(), folder.path());
+    }
+    let alpha = |out: &str| grey(&folder.path().join(out).join("00000.png"));
+    let pairs = alpha("jpg").into_iter().zip(alpha("png"));
+    assert!(pairs.filter(|(a, b)| a.abs_diff(*b) > 64).count() < 30);
+    assert!(alpha("jpg").contains(&255) && alpha("jpg").contains(&0));
+    fs::write(folder.path().join("notes.txt"), "these are words").unwrap();
+    let wrong = [&matte[..], &["--mask", "notes.txt", "-o", "no/"]].concat();
+    fails(1, &wrong, folder.path(), &["--mask notes.txt"]);
+}
+
+/// The samples of a grey PNG.
+fn grey(path: &Path) -> Vec<u8> {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut samples = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut samples).unwrap();
+    samples
+}
+
 fn png_header(path: &Path) -> (u32, u32, png::ColorType) {
     let file = std::io::BufReader::new(fs::File::open(path).unwrap());
     let reader = png::Decoder::new(file).read_info().unwrap();

@@ -10,6 +10,7 @@ use gstmgdsam2::signature::tracker::{
     TrackerShape, decoder, memory_attention, memory_encoder, prompt_decoder,
 };
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 const SHAPE: TrackerShape = TrackerShape {
@@ -23,6 +24,9 @@ const SHAPE: TrackerShape = TrackerShape {
 };
 /// Pixels of a mask as the decoder makes it.
 const LOW_RES: usize = 64;
+const ROW: usize = 8;
+/// Masks that cover the picture.
+const FULL: [Range<usize>; 4] = [0..8, 0..8, 0..8, 0..8];
 /// The pointer that stands for no object.
 const NO_OBJECT: f32 = -7.0;
 
@@ -32,8 +36,8 @@ struct Script {
     /// Each mask is flat.
     masks: [f32; 4],
     ious: [f32; 4],
-    /// The third mask covers only half of the picture, the second the other half.
-    rival: bool,
+    /// The rows of the picture that each mask covers.
+    rows: [Range<usize>; 4],
     seen: BTreeMap<String, Vec<f32>>,
 }
 
@@ -62,10 +66,9 @@ impl Engine for Fake {
             match spec.name.as_str() {
                 "mask_logits" => {
                     let masks = values.chunks_exact_mut(LOW_RES).zip(script.masks);
-                    masks.for_each(|(mask, value)| mask.fill(value));
-                    if script.rival {
-                        values[LOW_RES..][..LOW_RES / 2].fill(-1.0);
-                        values[2 * LOW_RES..][LOW_RES / 2..LOW_RES].fill(-1.0);
+                    for ((mask, value), rows) in masks.zip(&script.rows) {
+                        mask.fill(-1.0);
+                        mask[rows.start * ROW..rows.end * ROW].fill(value);
                     }
                 }
                 "ious" => values.copy_from_slice(&script.ious),
@@ -111,7 +114,7 @@ fn engines(script: &Arc<Mutex<Script>>, shape: &TrackerShape) -> TrackerEngines 
 impl Studio {
     fn new(options: TrackerOptions) -> Self {
         let (masks, ious) = ([1.0, 2.0, 3.0, 4.0], [0.1, 0.2, 0.9, 0.3]);
-        let script = Script { score: 5.0, masks, ious, rival: false, seen: BTreeMap::new() };
+        let script = Script { score: 5.0, masks, ious, rows: FULL, seen: BTreeMap::new() };
         let script = Arc::new(Mutex::new(script));
         let tracker = Tracker::new(engines(&script, &SHAPE), SHAPE, options).unwrap();
         Self { tracker, script }
@@ -277,7 +280,9 @@ fn a_gated_bank_keeps_the_frame_that_told_the_object_from_a_rival() {
     let mut studio = Studio::with_bank(bank);
     studio.prompt(0);
     for frame in 1..20 {
-        studio.script.lock().unwrap().rival = frame == 4;
+        let is_told_apart = frame == 4;
+        let halves = if is_told_apart { [0..8, 4..8, 0..4, 0..8] } else { FULL };
+        studio.script.lock().unwrap().rows = halves;
         studio.step(frame);
     }
     assert_eq!(studio.looked_at().0, [(3, 0), (3, 4), (2, 16), (1, 17), (0, 18)]);
@@ -285,6 +290,34 @@ fn a_gated_bank_keeps_the_frame_that_told_the_object_from_a_rival() {
     studio.prompt(20);
     studio.step(21);
     assert_eq!(studio.looked_at().0, [(3, 0), (3, 20), (2, 17), (1, 18), (0, 19)]);
+}
+
+#[test]
+fn a_gated_bank_does_not_remember_where_the_object_cannot_have_moved() {
+    let bank = BankOptions { selection: MemorySelection::Gated, ..BankOptions::default() };
+    let mut studio = Studio::with_bank(bank);
+    studio.prompt(0);
+    for frame in 1..14 {
+        let rows = if (10..12).contains(&frame) { 6..8 } else { 0..4 };
+        studio.script.lock().unwrap().rows = [0..8, rows.clone(), rows.clone(), rows];
+        studio.step(frame);
+    }
+    assert_eq!(studio.looked_at().0, [(3, 0), (2, 8), (1, 9), (0, 12)]);
+}
+
+#[test]
+fn of_two_masks_a_gated_tracker_takes_the_one_where_the_object_moved() {
+    for (selection, expected) in [(MemorySelection::Sam2, 4.0), (MemorySelection::Gated, 3.0)] {
+        let mut studio = Studio::with_bank(BankOptions { selection, ..BankOptions::default() });
+        studio.script.lock().unwrap().rows = [0..8, 0..3, 0..3, 5..8];
+        studio.prompt(0);
+        (1..8).for_each(|frame| studio.step(frame));
+        studio.script.lock().unwrap().ious = [0.1, 0.2, 0.8, 0.9];
+        studio.step(8);
+        let logits = &studio.tracker.mask().low_res_logits;
+        let found = logits.iter().copied().fold(f32::MIN, f32::max);
+        assert_eq!(found, expected, "{selection:?}");
+    }
 }
 
 #[test]

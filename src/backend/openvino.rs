@@ -15,9 +15,13 @@ use self::cpu::Cpu;
 use self::request::{HostTensor, InferRequest};
 use crate::backend::{BackendError, Engine, Tensor, check_count, check_tensors};
 use crate::signature::{Precision, Signature, TensorSpec};
+use crossbeam::channel::{RecvTimeoutError, bounded};
 use memmap2::{Mmap, UncheckedAdvice};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
+use tempfile::NamedTempFile;
 
 /// How an engine computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,7 @@ pub struct OpenVino {
 impl OpenVino {
     /// Compiles `onnx`, a ModelProto with its weights inside, which is let go before that.
     ///
+    /// It goes through a temporary file: given memory, OpenVINO would hold three copies of it.
     /// An error if OpenVINO is not found or refuses, or if the graph is not of `signature`.
     pub fn build(
         onnx: impl AsRef<[u8]>,
@@ -51,8 +56,12 @@ impl OpenVino {
         options: &Options,
     ) -> Result<Self, BackendError> {
         let (core, precision) = prepare(options)?;
-        let graph = core.read_onnx(onnx.as_ref())?;
+        let file = NamedTempFile::with_suffix(".onnx").map_err(BackendError::Write)?;
+        fs::write(&file, onnx.as_ref()).map_err(BackendError::Write)?;
         drop(onnx);
+        give_back_freed_memory();
+        let graph = core.read_onnx(file.path())?;
+        give_back_freed_memory();
         let model = core.compile(&graph)?;
         Self::new(model, None, signature, precision)
     }
@@ -69,11 +78,11 @@ impl OpenVino {
         let (core, precision) = prepare(options)?;
         // SAFETY: built engines are written once, under a name of their own, and only ever removed.
         let built = unsafe { Mmap::map(file) }.map_err(BackendError::Read)?;
-        // SAFETY: `built` is kept beside the model and the request, and dropped after them.
-        let model = unsafe { core.import(&built) }?;
-        let engine = Self::new(model, Some(built), signature, precision)?;
-        engine.give_back_pages();
-        Ok(engine)
+        let model = while_giving_back_pages(&built, || {
+            // SAFETY: `built` is kept beside the model and the request, and dropped after them.
+            unsafe { core.import(&built) }
+        })?;
+        Self::new(model, Some(built), signature, precision)
     }
 
     fn new(
@@ -97,15 +106,6 @@ impl OpenVino {
         })
     }
 
-    /// Weights were repacked while loading, and the file's pages are not read again or rarely.
-    fn give_back_pages(&self) {
-        if let Some(built) = &self._built {
-            // SAFETY: the mapping is of a file and never written to: dropped pages are read from
-            // the file again when they are needed.
-            let _ = unsafe { built.unchecked_advise(UncheckedAdvice::DontNeed) };
-        }
-    }
-
     /// Writes the engine to `file`, for [`import`](Self::import).
     pub fn export(&self, file: &Path) -> Result<(), BackendError> {
         self.model.export(file)
@@ -127,6 +127,40 @@ impl Engine for OpenVino {
         self.inputs.iter_mut().zip(inputs).try_for_each(|(host, tensor)| host.write(tensor))?;
         self.request.infer()?;
         self.outputs.iter().zip(outputs).try_for_each(|(host, tensor)| host.read(tensor))
+    }
+}
+
+/// What `load` makes of the file behind `built`, whose pages are given back meanwhile and after:
+/// each weight is read once, to be repacked, and again rarely or never.
+fn while_giving_back_pages<T>(built: &Mmap, load: impl FnOnce() -> T) -> T {
+    const INTERVAL: Duration = Duration::from_millis(20);
+    let give_back = || {
+        // SAFETY: the mapping is of a file and never written to: dropped pages are read from the
+        // file again when they are needed.
+        let _ = unsafe { built.unchecked_advise(UncheckedAdvice::DontNeed) };
+    };
+    let (loaded, is_loaded) = bounded::<()>(0);
+    let outcome = thread::scope(|scope| {
+        scope.spawn(move || {
+            while is_loaded.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                give_back();
+            }
+        });
+        let outcome = load();
+        drop(loaded);
+        outcome
+    });
+    give_back();
+    outcome
+}
+
+/// Returns to the system what was freed between blocks that are still in use: a graph's weights,
+/// which glibc would keep for later.
+fn give_back_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no arguments that could be wrong; glibc locks its heaps itself.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -1,11 +1,19 @@
 //! Which object to follow: checked, then told to the element.
 use super::args::{ObjectArgs, Propagation};
+use super::frames::packed;
+use super::picture;
 use anyhow::{Context, bail};
 use gst::prelude::*;
 use gstmgdsam2::element::MgdSam2Matte;
 use gstmgdsam2::session::Prompt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
+use tempfile::NamedTempFile;
+
+/// What every PNG begins with.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Which object to follow, and how.
 #[derive(Debug, Default)]
@@ -15,6 +23,8 @@ pub struct Object {
     /// When the prompt is true; `None` is on the first frame.
     at: Option<Duration>,
     properties: Vec<(&'static str, String)>,
+    /// What `prompt-mask` names, where that had to be made; it goes with this.
+    _mask: Option<NamedTempFile>,
 }
 
 impl Object {
@@ -26,7 +36,10 @@ impl Object {
         if !text.is_empty() {
             text.parse::<Prompt>()?;
         }
-        let mask = typed.mask.as_deref().map_or(Ok(String::new()), readable)?;
+        let (mask, made) = match &typed.mask {
+            Some(path) => as_png(path).with_context(|| format!("--mask {}", path.display()))?,
+            None => (String::new(), None),
+        };
         let propagation = match typed.propagation {
             Propagation::Memory => "memory",
             Propagation::Off if !text.is_empty() || !mask.is_empty() => {
@@ -40,7 +53,7 @@ impl Object {
             ("redetect", typed.redetect.to_string()),
         ];
         properties.extend(typed.scene_cut.map(|share| ("scene-cut", share.to_string())));
-        Ok(Self { prompt: (text, mask), at: typed.at, properties })
+        Ok(Self { prompt: (text, mask), at: typed.at, properties, _mask: made })
     }
 
     /// Tells `element`, which does not play yet.
@@ -59,7 +72,17 @@ impl Object {
     }
 }
 
-fn readable(path: &Path) -> anyhow::Result<String> {
-    std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(path.to_str().context("a path in UTF-8")?.into())
+/// The PNG of a mask, which is all that the element takes: the picture at `path`, or what
+/// GStreamer sees in it, grey.
+fn as_png(path: &Path) -> anyhow::Result<(String, Option<NamedTempFile>)> {
+    let name = |path: &Path| anyhow::Ok(path.to_str().context("expected a path in UTF-8")?.into());
+    let mut first = Vec::new();
+    File::open(path)?.take(PNG.len() as u64).read_to_end(&mut first)?;
+    if first == PNG {
+        return Ok((name(path)?, None));
+    }
+    let (width, height, grey) = packed(&picture::decode(path, "format=GRAY8")?)?;
+    let file = NamedTempFile::with_suffix(".png")?;
+    picture::write_png(file.path(), (width, height), png::ColorType::Grayscale, &grey)?;
+    Ok((name(file.path())?, Some(file)))
 }

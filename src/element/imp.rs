@@ -1,4 +1,4 @@
-//! Properties, caps, events and queries of the element, and its one call per frame.
+//! The element: its properties, its streams and its one call per frame.
 use super::CAT;
 use super::control;
 #[cfg(feature = "cuda")]
@@ -12,7 +12,7 @@ use super::prompts::Prompts;
 use super::qos::Qos;
 use super::settings::{Arithmetic, Backend, Foreground, Propagate, Refine, Settings};
 use super::stats::Stats;
-use super::stream::{Payload, Stream};
+use super::stream::Stream;
 use super::task::Task;
 use crate::matter::{Incoming, Item};
 use gst::glib;
@@ -25,11 +25,11 @@ type Segment = gst::FormattedSegment<gst::ClockTime>;
 
 /// From the src pad's activation to its deactivation.
 pub(super) struct State {
-    stream: Arc<Stream>,
-    engine: Arc<Engine>,
+    pub(super) stream: Arc<Stream>,
+    pub(super) engine: Arc<Engine>,
     pub(super) frames: u32,
     pub(super) video: Option<Video>,
-    segment: Option<Segment>,
+    pub(super) segment: Option<Segment>,
     /// The next frame does not continue the one before.
     pub(super) is_first: bool,
 }
@@ -80,7 +80,7 @@ pub struct MgdSam2Matte {
         member = memory_frames, default = 0, maximum = 64, mutable_playing,
         blurb = "The most frames that a frame looks back at; 0 is as many as the model has places")]
     #[property(name = "scene-cut", nick = "Scene cut", get, set, type = f32, member = scene_cut,
-        default = 0.35, minimum = 0.0, maximum = 1.0, mutable_playing,
+        default = 0.2, minimum = 0.0, maximum = 1.0, mutable_playing,
         blurb = "Forget everything where two frames differ by more than this; 0 is never")]
     #[property(name = "redetect", nick = "Redetect", get, set, type = f32, member = redetect,
         default = 0.0, minimum = 0.0, maximum = 86_400.0, mutable_playing,
@@ -110,7 +110,7 @@ pub struct MgdSam2Matte {
     pub(super) srcpad: gst::Pad,
     pub(super) state: Mutex<Option<State>>,
     /// Held while a stream is started or stopped, so that a flush and a stop do not mix.
-    turnover: Mutex<()>,
+    pub(super) turnover: Mutex<()>,
     pub(super) engine: Mutex<Option<Arc<Engine>>>,
     opener: Mutex<Arc<Opener>>,
     pub(super) prompts: Mutex<Prompts>,
@@ -129,47 +129,11 @@ impl ObjectSubclass for MgdSam2Matte {
 
     fn with_class(class: &Self::Class) -> Self {
         let template = |name| class.pad_template(name).expect("both templates are ours");
-        let sinkpad = gst::Pad::builder_from_template(&template("sink"))
-            .chain_function(|_, parent, buffer| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |this| this.chain(buffer),
-                )
-            })
-            .event_full_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |this| this.sink_event(pad, event),
-                )
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
-            })
-            // Caps without an interlace-mode are progressive.
-            .flags(gst::PadFlags::ACCEPT_INTERSECT)
-            .build();
-        let srcpad = gst::Pad::builder_from_template(&template("src"))
-            .activatemode_function(|_, parent, mode, active| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::loggable_error!(CAT, "panic while the src pad was activated")),
-                    |this| this.activate(mode, active),
-                )
-            })
-            .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
-            })
-            .build();
         Self {
             settings: Mutex::default(),
             stats: Mutex::default(),
-            sinkpad,
-            srcpad,
+            sinkpad: Self::sinkpad(&template("sink")),
+            srcpad: Self::srcpad(&template("src")),
             state: Mutex::new(None),
             turnover: Mutex::new(()),
             engine: Mutex::new(None),
@@ -286,6 +250,48 @@ impl ElementImpl for MgdSam2Matte {
 }
 
 impl MgdSam2Matte {
+    fn sinkpad(template: &gst::PadTemplate) -> gst::Pad {
+        gst::Pad::builder_from_template(template)
+            .chain_function(|_, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.chain(buffer),
+                )
+            })
+            .event_full_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.sink_event(pad, event),
+                )
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
+            })
+            // Caps without an interlace-mode are progressive.
+            .flags(gst::PadFlags::ACCEPT_INTERSECT)
+            .build()
+    }
+
+    fn srcpad(template: &gst::PadTemplate) -> gst::Pad {
+        gst::Pad::builder_from_template(template)
+            .activatemode_function(|_, parent, mode, active| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::loggable_error!(CAT, "panic while the src pad was activated")),
+                    |this| this.activate(mode, active),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
+            })
+            .build()
+    }
+
     pub(super) fn set_opener(&self, opener: Arc<Opener>) {
         *lock(&self.opener) = opener;
     }
@@ -343,7 +349,7 @@ impl MgdSam2Matte {
     }
 
     /// Ends the task, then the stages; the session goes to its rest.
-    fn join(&self, stream: &Stream, engine: &Engine) {
+    pub(super) fn join(&self, stream: &Stream, engine: &Engine) {
         if let Err(error) = self.srcpad.stop_task() {
             gst::warning!(CAT, imp = self, "{error}");
         }
@@ -352,7 +358,7 @@ impl MgdSam2Matte {
         }
     }
 
-    fn start_task(&self, mut task: Task) -> Result<(), glib::BoolError> {
+    pub(super) fn start_task(&self, mut task: Task) -> Result<(), glib::BoolError> {
         let element = self.obj().downgrade();
         self.srcpad.start_task(move || {
             if let Some(element) = element.upgrade() {
@@ -429,7 +435,10 @@ impl MgdSam2Matte {
     }
 
     /// New caps, or a new wish from downstream: when all before is pushed, both sides agree anew.
-    fn negotiate(&self, sink_caps: &gst::Caps) -> Result<gst::FlowSuccess, gst::FlowError> {
+    pub(super) fn negotiate(
+        &self,
+        sink_caps: &gst::Caps,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.stream()?.drain()?;
         let (frames, old) = match lock(&self.state).as_mut() {
             Some(state) => (state.frames, state.video.take()),
@@ -457,127 +466,5 @@ impl MgdSam2Matte {
         state.is_first |= old.is_none_or(|old| old.input != video.input);
         state.video = Some(video);
         Ok(gst::FlowSuccess::Ok)
-    }
-
-    fn sink_event(
-        &self,
-        pad: &gst::Pad,
-        event: gst::Event,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        gst::log!(CAT, obj = pad, "handling {event:?}");
-        match event.view() {
-            gst::EventView::FlushStart(_) => {
-                if let Ok(stream) = self.stream() {
-                    stream.end(gst::FlowError::Flushing);
-                }
-                self.srcpad.push_event(event);
-                // No task, no need to pause it.
-                let _ = self.srcpad.pause_task();
-                return Ok(gst::FlowSuccess::Ok);
-            }
-            gst::EventView::FlushStop(_) => return self.flush_stop(event),
-            gst::EventView::Caps(caps) => {
-                self.srcpad.check_reconfigure();
-                return self.negotiate(&caps.caps_owned());
-            }
-            gst::EventView::Segment(segment) => self.set_segment(segment.segment()),
-            gst::EventView::StreamStart(_) => self.reset(),
-            gst::EventView::CustomDownstream(_) | gst::EventView::CustomDownstreamOob(_)
-                if self.takes(&event) =>
-            {
-                return Ok(gst::FlowSuccess::Ok);
-            }
-            gst::EventView::Eos(_) => self.complain_of_a_lost_end()?,
-            _ => {}
-        }
-        if event.is_serialized() {
-            return self.stream()?.send(Item::Pass(Payload::Event(event)));
-        }
-        let handled = gst::Pad::event_default(pad, Some(&*self.obj()), event);
-        if handled { Ok(gst::FlowSuccess::Ok) } else { Err(gst::FlowError::Error) }
-    }
-
-    /// A segment that goes on where the last one was is no new start.
-    fn set_segment(&self, segment: &gst::Segment) {
-        self.qos.reset();
-        if let Some(state) = lock(&self.state).as_mut() {
-            let segment = segment.downcast_ref::<gst::ClockTime>().cloned();
-            state.is_first |= state.segment.is_some() && state.segment != segment;
-            state.segment = segment;
-        }
-    }
-
-    /// The next frame that comes in is treated as the first.
-    pub(super) fn reset(&self) {
-        if let Some(state) = lock(&self.state).as_mut() {
-            state.is_first = true;
-        }
-    }
-
-    /// The end of a stream that had failed before: nobody else would ever tell.
-    fn complain_of_a_lost_end(&self) -> Result<(), gst::FlowError> {
-        match self.stream()?.flow() {
-            Err(flow @ (gst::FlowError::NotLinked | gst::FlowError::NotNegotiated)) => {
-                gst::element_imp_error!(
-                    self,
-                    gst::StreamError::Failed,
-                    ("streaming stopped: {flow:?}")
-                );
-                Err(flow)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Starts a new stream in place of the flushed one.
-    fn flush_stop(&self, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let _turn = lock(&self.turnover);
-        let ended = lock(&self.state).as_ref().map(|s| (s.stream.clone(), s.engine.clone()));
-        let Some((stream, engine)) = ended else { return Err(gst::FlowError::Flushing) };
-        stream.end(gst::FlowError::Flushing);
-        self.join(&stream, &engine);
-        self.qos.reset();
-        self.srcpad.push_event(event);
-        self.keep_sticky_events();
-        let mut state = lock(&self.state);
-        let Some(state) = state.as_mut() else { return Err(gst::FlowError::Flushing) };
-        state.segment = None;
-        state.is_first = true;
-        // They speak of a running time that is no more.
-        lock(&self.prompts).clear();
-        state.stream = Arc::new(Stream::new(state.frames as usize));
-        let task = Task::new(state.stream.clone(), engine);
-        self.start_task(task)
-            .map_err(|error| {
-                gst::error!(CAT, imp = self, "{error}");
-                gst::FlowError::Error
-            })
-            .map(|()| gst::FlowSuccess::Ok)
-    }
-
-    /// Sticky events that the flush caught on their way must reach downstream all the same, for
-    /// upstream will not send them again.
-    fn keep_sticky_events(&self) {
-        self.sinkpad.sticky_events_foreach(|event| {
-            use gst::EventType as Type;
-            if ![Type::Caps, Type::Segment, Type::Eos].contains(&event.type_()) {
-                // It goes out with the next event or buffer.
-                let _ = self.srcpad.store_sticky_event(event);
-            }
-            std::ops::ControlFlow::Continue(gst::EventForeachAction::Keep)
-        });
-    }
-
-    fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
-        if let gst::EventView::Qos(qos) = event.view() {
-            let (_, _, diff, timestamp) = qos.get();
-            if let Some(timestamp) = timestamp {
-                self.qos.observe(timestamp, diff, self.frame_duration().unwrap_or_default());
-            }
-        }
-        if self.takes(&event) {
-            return true;
-        }
-        gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
 }

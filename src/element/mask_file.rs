@@ -17,7 +17,8 @@ pub fn read(path: &Path) -> Result<Prompt, gst::ErrorMessage> {
     let file = File::open(path).map_err(|e| wrong(&e))?;
     let mut decoder = png::Decoder::new(BufReader::new(file));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let info = decoder.read_header_info().map_err(|e| wrong(&e))?;
+    let no_png = |e| wrong(&format!("expected a PNG of the object, found another file: {e}"));
+    let info = decoder.read_header_info().map_err(no_png)?;
     let is_palette = info.color_type == png::ColorType::Indexed;
     if info.width > LARGEST || info.height > LARGEST {
         let found = format!("{}x{}", info.width, info.height);
@@ -77,8 +78,11 @@ mod tests {
     #[test]
     fn what_is_no_png_is_an_error_that_names_the_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
+        // A JPEG's first bytes.
+        std::fs::write(file.path(), [0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46]).unwrap();
         let error = read(file.path()).unwrap_err().to_string();
-        assert!(error.contains(file.path().to_str().unwrap()), "{error}");
+        let path = file.path().to_str().unwrap();
+        assert!(error.contains(path) && error.contains("expected a PNG"), "{error}");
         assert!(read(Path::new("/no/such.png")).unwrap_err().to_string().contains("/no/such.png"));
     }
 }

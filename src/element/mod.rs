@@ -34,6 +34,7 @@ mod cuda;
 #[cfg(feature = "cuda")]
 mod cuda_memory;
 mod engine;
+mod events;
 mod formats;
 #[allow(missing_docs, reason = "the properties' accessors are derived")]
 mod imp;

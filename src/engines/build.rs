@@ -43,13 +43,13 @@ impl<'a> GraphBuild<'a> {
         Self { graph, compiler, warnings, f32_blocks: BTreeSet::new(), model, cache }
     }
 
-    /// The engine, running, and where it came from.
+    /// The engine of [`stored`](Self::stored), running, and where it came from in the end.
     pub(super) fn open(
         &mut self,
+        stored: Stored,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Box<dyn Engine>, Stored), EngineError> {
-        let stored = self.stored(progress)?;
-        progress(Progress { stage: "loading the engine", fraction: 0.9 });
+        progress(Progress { stage: "loading the engine", fraction: 0.0 });
         match self.load(&stored) {
             // Whole and of the right key, and yet refused: what is built here and now may not be.
             Err(refused) if stored.reused => {

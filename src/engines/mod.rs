@@ -7,6 +7,7 @@ mod build;
 pub mod cache;
 mod compiler;
 pub mod entry;
+mod error;
 mod graphs;
 mod open;
 mod proof;
@@ -16,6 +17,7 @@ pub mod tracker_recipe;
 pub mod validation;
 pub mod weights;
 
+pub use error::EngineError;
 pub use recipe::Recipe;
 pub use shared::{Busy, SharedEngines};
 pub use weights::{WeightSource, Weights};
@@ -24,11 +26,10 @@ use self::cache::Cache;
 use self::entry::Entry;
 use self::graphs::{Sources, detail_shape, graphs};
 use self::open::Plan;
-use crate::backend::{BackendError, Engine};
-use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::onnx::GraphError;
+use crate::backend::Engine;
+use crate::checkpoint::Checkpoint;
 use crate::session::{
-    BankOptions, MaskSelection, Session, SessionError, Tracker, TrackerEngines, TrackerOptions,
+    BankOptions, MaskSelection, Session, Tracker, TrackerEngines, TrackerOptions,
 };
 pub use crate::signature::Precision;
 use crate::signature::Signature;
@@ -280,61 +281,4 @@ pub fn list_cache(folder: Option<PathBuf>) -> Result<Vec<Entry>, EngineError> {
             .map_err(|source| EngineError::Cache { folder, source }),
         None => Ok(Vec::new()),
     }
-}
-
-/// Why engines could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// There is no such recipe, or it is wrong.
-    #[error(transparent)]
-    Recipe(#[from] recipe::RecipeError),
-    /// The recipe has no weights of its own.
-    #[error(
-        "model `{model}` ships no weights: give a checkpoint, try `mgdsam2 fetch {model}`, or ask \
-         for random weights to try its speed ({from})"
-    )]
-    NoWeights {
-        /// The recipe's name.
-        model: String,
-        /// Where its weights come from.
-        from: String,
-    },
-    /// The weights inside the program are not what they should be.
-    #[error("shipped weights: {0}")]
-    Shipped(String),
-    /// The checkpoint cannot be read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The recipe and the checkpoint make no graph.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// The backend is missing, or refused.
-    #[error(transparent)]
-    Backend(#[from] BackendError),
-    /// The engine is not what a session runs.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The cache cannot be listed.
-    #[error("engine cache {}: {source}", folder.display())]
-    Cache {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The backend computes something else than the model, even in f32.
-    #[error(
-        "engine `{graph}` on {backend}: expected logits within {tolerance} (relative L2) of f32, \
-         found {distance:.2e}"
-    )]
-    Inaccurate {
-        /// The graph's name.
-        graph: String,
-        /// What ran it.
-        backend: String,
-        /// What the recipe lets through.
-        tolerance: f64,
-        /// What was measured.
-        distance: f64,
-    },
 }

@@ -10,6 +10,9 @@ use crate::checkpoint::Checkpoint;
 use std::io;
 use std::rc::Rc;
 
+/// Of the time until engines are open, what building them takes.
+const BUILDING: f32 = 0.9;
+
 /// Everything that decides what the engines are.
 pub(super) struct Plan {
     pub(super) recipe: Recipe,
@@ -67,13 +70,26 @@ impl Plan {
     }
 
     /// The engines from `request`'s cache, built first if need be, in the order of [`graphs`].
+    ///
+    /// All are built before the first is opened: no engine waits in memory while the next is
+    /// compiled.
     pub(super) fn open(
         &mut self,
         request: &Request,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Box<dyn Engine>>, EngineError> {
-        self.each(request, progress, |build, progress| {
-            let (engine, stored) = build.open(progress)?;
+        let building = &mut |of_building: Progress| {
+            progress(Progress { fraction: BUILDING * of_building.fraction, ..of_building });
+        };
+        let stored = self.each(request, building, |build, progress| build.stored(progress))?;
+        let opening = &mut |of_opening: Progress| {
+            let fraction = BUILDING + (1.0 - BUILDING) * of_opening.fraction;
+            progress(Progress { fraction, ..of_opening });
+        };
+        let mut stored = stored.into_iter();
+        self.each(request, opening, |build, progress| {
+            let stored = stored.next().expect("there is one for each graph");
+            let (engine, stored) = build.open(stored, progress)?;
             match build.compiler.tolerance() {
                 Some(tolerance) if !build.is_proved(&stored) => {
                     Proof::new(build, request.threads, progress, engine, stored)?.settle(tolerance)

@@ -112,7 +112,7 @@ impl Bench for Proof<'_, '_> {
     type Error = EngineError;
 
     fn reference(&mut self, with_blocks: bool) -> Result<Measured, EngineError> {
-        (self.progress)(Progress { stage: "comparing with f32", fraction: 0.9 });
+        (self.progress)(Progress { stage: "comparing with f32", fraction: 0.5 });
         let options = Options { precision: Precision::F32, threads: self.threads };
         let (onnx, signature, numbers) = self.graph(Precision::F32, with_blocks)?;
         let mut engine = OpenVino::build(onnx, &signature, &options)?;

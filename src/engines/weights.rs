@@ -88,8 +88,8 @@ impl Weights {
 /// Where weights come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum WeightSource {
-    /// What the recipe names: shipped weights (until they are made, loudly, random ones), or
-    /// published ones that have been fetched.
+    /// What the recipe names: shipped weights (loudly, random ones where the source tree had none),
+    /// or published ones that have been fetched.
     #[default]
     Recipe,
     /// Every tensor drawn from this seed: the right speed and shape, a meaningless matte.

@@ -106,7 +106,7 @@ impl Follower {
         self.scene_cuts += 1;
         match can_detect {
             true => self.forget(),
-            false => self.tracker.bank_mut().forget_tracked(),
+            false => self.tracker.forget_tracked(),
         }
     }
 

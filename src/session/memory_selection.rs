@@ -1,4 +1,5 @@
 //! Which tracked frames are worth remembering.
+use super::motion::LEAST_OVERLAP;
 
 /// Which frames are remembered and looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -7,10 +8,11 @@ pub enum MemorySelection {
     /// As SAM2: the last frames, whatever was found in them.
     #[default]
     Sam2,
-    /// The last frames in which the object was found well, and the last one in which it was told
-    /// apart from something like it; after the ideas of SAMURAI (arXiv:2411.11922) and DAM4SAM
-    /// (arXiv:2411.17576). The latter takes a slot of the prompted frames: without a spare one it
-    /// is not looked at.
+    /// The last frames in which the object was found well and where its motion led, and the last
+    /// one in which it was told apart from something like it; of the decoder's masks, one that
+    /// lies where the motion led is favoured. After the ideas of SAMURAI (arXiv:2411.11922) and
+    /// DAM4SAM (arXiv:2411.17576). The frame that tells apart takes a slot of the prompted frames:
+    /// without a spare one it is not looked at.
     Gated,
 }
 
@@ -21,6 +23,8 @@ pub struct Evidence {
     pub object_score_logit: f32,
     /// How well its mask is thought to fit, 0..=1.
     pub iou: f32,
+    /// IoU of its box and where its motion led, 0..=1; 1 where that is not known.
+    pub overlap: f32,
     /// Another proposal lies mostly elsewhere.
     pub has_rival: bool,
 }
@@ -33,9 +37,10 @@ const SURE_IOU: f32 = 0.8;
 const LEAST_RIVAL: f32 = 0.25;
 
 impl Evidence {
-    /// Whether the object was found well.
+    /// Whether the object was found well, where it can be.
     pub(super) fn is_good(&self) -> bool {
-        self.object_score_logit > 0.0 && self.iou >= LEAST_IOU
+        let is_found = self.object_score_logit > 0.0 && self.iou >= LEAST_IOU;
+        is_found && self.overlap >= LEAST_OVERLAP
     }
 
     /// Whether it was told apart from something like it.

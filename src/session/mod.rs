@@ -9,6 +9,7 @@ mod gate;
 mod mask_selection;
 pub mod memory_bank;
 mod memory_selection;
+mod motion;
 #[cfg(feature = "cuda")]
 mod on_device;
 pub mod prompt;

@@ -20,7 +20,7 @@ pub struct Propagation {
 
 impl Default for Propagation {
     fn default() -> Self {
-        Self { is_on: true, memory_frames: 0, scene_cut: Some(0.35), redetect: None }
+        Self { is_on: true, memory_frames: 0, scene_cut: Some(0.2), redetect: None }
     }
 }
 

@@ -1,7 +1,8 @@
 //! SAM2's video tracker: follows one object from its prompt on.
 use super::mask_selection::MaskSelection;
 use super::memory_bank::{BankOptions, FrameIndex, MemoryBank, Recalled};
-use super::memory_selection::{Evidence, has_rival};
+use super::memory_selection::{Evidence, MemorySelection, has_rival};
+use super::motion::{Bounds, Motion, bounds, favour, overlap};
 use super::prompt::{Prompt, PromptTensors};
 use super::{SessionError, floats, values};
 use crate::backend::{Engine, Tensor};
@@ -68,6 +69,8 @@ pub struct Tracker {
     shape: TrackerShape,
     options: TrackerOptions,
     bank: MemoryBank,
+    /// Of a gated selection.
+    motion: Option<Motion>,
     recalled: Recalled,
     prompt: PromptTensors,
     /// Outputs of the engines, in the order of their signatures.
@@ -109,6 +112,7 @@ impl Tracker {
             shape,
             options,
             bank: MemoryBank::new(shape, options.bank),
+            motion: (options.bank.selection == MemorySelection::Gated).then(Motion::default),
             recalled: Recalled::new(&shape),
             prompt: PromptTensors::new(&shape),
             conditioned,
@@ -152,6 +156,19 @@ impl Tracker {
     /// Forgets the clip and its prompts.
     pub fn reset(&mut self) {
         self.bank.reset();
+        self.forget_motion();
+    }
+
+    /// Forgets all but what was prompted.
+    pub(super) fn forget_tracked(&mut self) {
+        self.bank.forget_tracked();
+        self.forget_motion();
+    }
+
+    fn forget_motion(&mut self) {
+        if let Some(motion) = &mut self.motion {
+            motion.forget();
+        }
     }
 
     /// Starts or corrects: `prompt` says what the object is in this frame, which is remembered
@@ -170,7 +187,7 @@ impl Tracker {
             [tokens, high_res_0, high_res_1, coordinates, kinds, point_mask, mask, has_mask];
         self.engines.prompt_decoder.run(&inputs, &mut self.prompted)?;
         let choice = match prompt {
-            Prompt::Points(points) if points.len() == 1 => self.multi(&self.prompted),
+            Prompt::Points(points) if points.len() == 1 => self.multi(&self.prompted, None),
             _ => self.single(&self.prompted),
         };
         let mut prompted = mem::take(&mut self.prompted);
@@ -184,6 +201,8 @@ impl Tracker {
             return Err(SessionError::NotFinite { frame });
         }
         self.bank.remember_prompted(frame, floats(&self.remembered[0]), &self.mask.obj_ptr);
+        self.forget_motion();
+        self.observe_motion(frame);
         Ok(&self.mask)
     }
 
@@ -203,7 +222,8 @@ impl Tracker {
         self.engines.memory_attention.run(&inputs, &mut self.conditioned)?;
         let inputs = [&self.conditioned[0], high_res_0, high_res_1];
         self.engines.decoder.run(&inputs, &mut self.decoded)?;
-        let choice = self.multi(&self.decoded);
+        let expected = self.motion.as_ref().and_then(|motion| motion.expected(frame));
+        let choice = self.multi(&self.decoded, expected);
         let mask = choice.mask;
         let decoded = mem::take(&mut self.decoded);
         self.take(&decoded, choice);
@@ -211,24 +231,38 @@ impl Tracker {
         self.encode_memory(features, false)?;
         if self.mask.is_remembered {
             let (features, pointer) = (floats(&self.remembered[0]), &self.mask.obj_ptr);
-            self.bank.remember_tracked(frame, features, pointer, self.evidence(mask));
+            let evidence = self.evidence(mask, expected);
+            self.bank.remember_tracked(frame, features, pointer, evidence);
         }
+        self.observe_motion(frame);
         Ok(&self.mask)
     }
 
-    /// What speaks for this frame, whose mask is that of the decoder's masks.
-    fn evidence(&self, mask: usize) -> Evidence {
+    /// This frame's mask says how the object moves.
+    fn observe_motion(&mut self, frame: FrameIndex) {
+        if let Some(motion) = &mut self.motion {
+            motion.observe(frame, bounds(&self.mask.low_res_logits));
+        }
+    }
+
+    /// What speaks for this frame, whose mask is that of the decoder's masks, and which is
+    /// `expected` there.
+    fn evidence(&self, mask: usize, expected: Option<Bounds>) -> Evidence {
         let TrackedMask { object_score_logit, iou, low_res_logits, .. } = &self.mask;
+        let is_at = |expected| bounds(low_res_logits).map_or(0.0, |found| overlap(expected, found));
         Evidence {
             object_score_logit: *object_score_logit,
             iou: *iou,
+            overlap: expected.map_or(1.0, is_at),
             has_rival: has_rival(floats(&self.decoded[0]), low_res_logits.len(), mask),
         }
     }
 
-    /// The best of the masks for ambiguous prompts.
-    fn multi(&self, decoded: &[Tensor]) -> Choice {
-        let mask = MaskSelection::default().multi(floats(&decoded[1]));
+    /// The best of the masks for ambiguous prompts, by where it is `expected` too.
+    fn multi(&self, decoded: &[Tensor], expected: Option<Bounds>) -> Choice {
+        let (masks, ious) = (floats(&decoded[0]), floats(&decoded[1]));
+        let favoured = expected.map(|expected| favour(expected, masks, ious));
+        let mask = MaskSelection::default().multi(favoured.as_deref().unwrap_or(ious));
         Choice { mask, pointer: mask }
     }
 

@@ -67,12 +67,13 @@ impl Core {
         })
     }
 
-    /// Parses an ONNX ModelProto that holds all of its weights.
-    pub(super) fn read_onnx(&self, onnx: &[u8]) -> Result<Model, BackendError> {
-        let (core, text, len) = (self.0.as_ptr(), onnx.as_ptr().cast::<c_char>(), onnx.len());
-        // SAFETY: `text` is readable for `len` bytes and not kept: ONNX weights are copied.
-        Model::make("reading the graph", |model| unsafe {
-            ov::ov_core_read_model_from_memory_buffer(core, text, len, ptr::null(), model)
+    /// Parses a file that holds an ONNX ModelProto with all of its weights.
+    pub(super) fn read_onnx(&self, file: &Path) -> Result<Model, BackendError> {
+        let doing = "reading the graph";
+        let (core, path) = (self.0.as_ptr(), c_string(doing, &file.to_string_lossy())?);
+        // SAFETY: the core is alive; `path` ends in NUL; ONNX has no second file.
+        Model::make(doing, |model| unsafe {
+            ov::ov_core_read_model(core, path.as_ptr(), ptr::null(), model)
         })
     }
 
