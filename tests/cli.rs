@@ -70,6 +70,9 @@ fn a_wrong_line_is_exit_code_1_and_says_what_was_expected() {
     fails(1, &["matte"], folder.path(), &[]);
     fails(1, &["synth", "--out", "x", "--size", "640"], folder.path(), &["WIDTHxHEIGHT", "`640`"]);
     fails(1, &["matte", "no.mp4", "-o", "out.mov"], folder.path(), &["no.mp4", "No such file"]);
+    synth(&folder, "clip", "1");
+    let line = ["matte", "clip/im", "-o", "out/", "--model", "nano-tracker", "--point", "0.5,0.5"];
+    fails(1, &line, folder.path(), &["`nano-tracker`", "--mask", "found points"]);
 }
 
 #[test]
