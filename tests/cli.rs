@@ -181,6 +181,17 @@ fn raw_logits_and_statistics_are_written_on_request() {
 }
 
 #[test]
+fn every_nth_picture_of_a_folder_is_inferred() {
+    let folder = TempDir::new().unwrap();
+    synth(&folder, "clip", "5");
+    let line = ["-q", "matte", "clip/im", "-o", "out/", "--interval", "2", "--stats", "stats.json"];
+    succeeds(&line, folder.path());
+    let stats = fs::read(folder.path().join("stats.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap();
+    assert_eq!((&stats["frames"], &stats["inferred"]), (&5.into(), &3.into()), "{stats}");
+}
+
+#[test]
 fn an_interrupted_run_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     synth(&folder, "clip.mkv", "200");
