@@ -41,8 +41,6 @@ type Sums = [f32; 8];
 pub(super) struct Guesses {
     /// Finest first; each has half the columns and rows of the one before, rounded up.
     levels: Vec<Level>,
-    /// One row of pixels' guesses at the centres of cells, and the first and last once more.
-    row: Vec<Sums>,
 }
 
 #[derive(Debug, Default)]
@@ -106,8 +104,7 @@ impl Guesses {
         let Level { columns, rows, cells } = &self.levels[0];
         let (above, weight) = between(y);
         let row = |r: usize| &cells[r.min(rows - 1) * columns..][..*columns];
-        lerp_row(row(above.saturating_sub(1)), row(above), weight, &mut self.row);
-        separate_row(&self.row, alpha, colours);
+        separate_row([row(above.saturating_sub(1)), row(above)], weight, alpha, colours);
     }
 }
 
@@ -121,8 +118,9 @@ vectorised! {
     /// `colour` is `kept` where alpha is 0 or 255.
     pub(super) fn keep_ends(kept: &[u8], alpha: &[u8], colour: &mut [u8]) {
         for ((colour, &kept), &alpha) in colour.iter_mut().zip(kept).zip(alpha) {
-            // 255 and 0 become 0 and 1.
-            *colour = if alpha.wrapping_add(1) < 2 { kept } else { *colour };
+            // 255 and 0 become 0 and 1. Bits, since a branch is what compilers make of a choice here.
+            let ends = 0_u8.wrapping_sub(u8::from(alpha.wrapping_add(1) < 2));
+            *colour = (kept & ends) | (*colour & !ends);
         }
     }
 }
@@ -249,45 +247,50 @@ vectorised! {
 }
 
 vectorised! {
-    /// Cells of one row between two, the first and the last of them twice.
-    fn lerp_row(above: &[Sums], below: &[Sums], weight: f32, row: &mut Vec<Sums>) {
-        row.resize(above.len() + 2, Sums::default());
-        for (out, (above, below)) in row[1..].iter_mut().zip(above.iter().zip(below)) {
-            for (out, (above, below)) in out.iter_mut().zip(above.iter().zip(below)) {
-                *out = above + (below - above) * weight;
-            }
-        }
-        row[0] = row[1];
-        row[above.len() + 1] = row[above.len()];
-    }
-}
-
-vectorised! {
     /// Half a cell's pixels lie before the first centre, then a cell's between two.
-    fn separate_row(row: &[Sums], alpha: &[u8], colours: &mut [Vec<u8>; 3]) {
+    /// `rows` are the cells above and below, of which the latter count as `weight` says.
+    fn separate_row(
+        rows: [&[Sums]; 2],
+        weight: f32,
+        alpha: &[u8],
+        colours: &mut [Vec<u8>; 3],
+    ) {
         let head = alpha.len().min(CELL / 2);
         let [c0, c1, c2] = colours.each_mut().map(|row| row.split_at_mut(head));
         let (first, alpha) = alpha.split_at(head);
-        separate_part([&row[0], &row[1]], CELL / 2, first, [c0.0, c1.0, c2.0]);
+        separate_part(ends(rows, weight, 0), CELL / 2, first, [c0.0, c1.0, c2.0]);
         let (alphas, rest) = alpha.as_chunks::<CELL>();
         let [(c0, rest0), (c1, rest1), (c2, rest2)] =
             [c0.1, c1.1, c2.1].map(|row| row.as_chunks_mut::<CELL>());
         let pixels = alphas.iter().zip(c0).zip(c1).zip(c2);
         for (cell, (((alpha, c0), c1), c2)) in pixels.enumerate() {
             if !matches!(u64::from_le_bytes(*alpha), 0 | u64::MAX) {
-                separate_cell([&row[1 + cell], &row[2 + cell]], alpha, [c0, c1, c2]);
+                separate_cell(ends(rows, weight, 1 + cell), alpha, [c0, c1, c2]);
             }
         }
         if !rest.is_empty() {
-            let cell = 1 + alphas.len();
-            separate_part([&row[cell], &row[cell + 1]], 0, rest, [rest0, rest1, rest2]);
+            let ends = ends(rows, weight, 1 + alphas.len());
+            separate_part(ends, 0, rest, [rest0, rest1, rest2]);
         }
     }
 }
 
+/// Guesses at the centres of the cells before and after the `n`th way between two, at a place
+/// between two rows of cells; the first and the last cell stand for those beyond.
+#[inline(always)]
+fn ends([above, below]: [&[Sums]; 2], weight: f32, n: usize) -> [Sums; 2] {
+    let mut ends = [Sums::default(); 2];
+    for (end, cell) in ends.iter_mut().zip([n.saturating_sub(1), n.min(above.len() - 1)]) {
+        for (i, end) in end.iter_mut().enumerate() {
+            *end = above[cell][i] + (below[cell][i] - above[cell][i]) * weight;
+        }
+    }
+    ends
+}
+
 /// Less than a cell's pixels, of which the first is the `first`th of eight on the way.
 #[inline(always)]
-fn separate_part(ends: [&Sums; 2], first: usize, alpha: &[u8], colours: [&mut [u8]; 3]) {
+fn separate_part(ends: [Sums; 2], first: usize, alpha: &[u8], colours: [&mut [u8]; 3]) {
     let (mut alphas, mut cell) = ([0; CELL], [[0; CELL]; 3]);
     let range = first..first + alpha.len();
     alphas[range.clone()].copy_from_slice(alpha);
@@ -302,7 +305,7 @@ fn separate_part(ends: [&Sums; 2], first: usize, alpha: &[u8], colours: [&mut [u
 
 /// The pixels from one cell's centre to the next, where both colours' guesses are given.
 #[inline(always)]
-fn separate_cell(ends: [&Sums; 2], alpha: &[u8; CELL], colours: [&mut [u8; CELL]; 3]) {
+fn separate_cell(ends: [Sums; 2], alpha: &[u8; CELL], colours: [&mut [u8; CELL]; 3]) {
     // What the module's formula gives each guess and the pixel.
     let (mut a, mut of_foreground, mut of_background) = ([0.0; CELL], [0.0; CELL], [0.0; CELL]);
     for i in 0..CELL {
