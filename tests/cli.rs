@@ -70,6 +70,9 @@ fn a_wrong_line_is_exit_code_1_and_says_what_was_expected() {
     fails(1, &["matte"], folder.path(), &[]);
     fails(1, &["synth", "--out", "x", "--size", "640"], folder.path(), &["WIDTHxHEIGHT", "`640`"]);
     fails(1, &["matte", "no.mp4", "-o", "out.mov"], folder.path(), &["no.mp4", "No such file"]);
+    synth(&folder, "clip", "1");
+    let line = ["matte", "clip/im", "-o", "out/", "--model", "nano-tracker", "--point", "0.5,0.5"];
+    fails(1, &line, folder.path(), &["`nano-tracker`", "--mask", "found points"]);
 }
 
 #[test]
@@ -209,6 +212,17 @@ fn raw_logits_and_statistics_are_written_on_request() {
     assert_eq!(stats["frames"], 2);
     assert!(stats["stages"]["infer"]["median_ms"].as_f64().unwrap() > 0.0, "{stats}");
     assert!(stats["fps"].as_f64().unwrap() > 0.0 && stats["peak_rss_mb"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn every_nth_picture_of_a_folder_is_inferred() {
+    let folder = TempDir::new().unwrap();
+    synth(&folder, "clip", "5");
+    let line = ["-q", "matte", "clip/im", "-o", "out/", "--interval", "2", "--stats", "stats.json"];
+    succeeds(&line, folder.path());
+    let stats = fs::read(folder.path().join("stats.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap();
+    assert_eq!((&stats["frames"], &stats["inferred"]), (&5.into(), &3.into()), "{stats}");
 }
 
 #[test]

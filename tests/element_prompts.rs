@@ -201,6 +201,38 @@ fn what_is_no_prompt_is_a_warning_and_the_stream_goes_on() {
     assert_eq!(seen(&mut harness, 0..2), [false; 2]);
 }
 
+/// Whether an error or a warning says which model takes masks only.
+fn refuses_points(message: &gst::Message) -> bool {
+    let text = match message.view() {
+        gst::MessageView::Error(error) => error.error().to_string(),
+        gst::MessageView::Warning(warning) => warning.error().to_string(),
+        _ => String::new(),
+    };
+    text.contains("`nano-tracker` follows masks only")
+}
+
+#[test]
+fn points_for_a_model_that_takes_masks_are_an_error_that_names_it() {
+    let element = element_of(tracker::session);
+    element.set_property("model", "nano-tracker");
+    element.set_property("prompt", POINT);
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err());
+    element.set_state(gst::State::Null).unwrap();
+    assert!(bus.iter().any(|message| refuses_points(&message)));
+}
+
+#[test]
+fn points_for_a_model_that_takes_masks_are_a_warning_while_it_plays() {
+    let (mut harness, element) = harness(|element| element.set_property("model", "nano-tracker"));
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    harness.push_event(gst::event::CustomDownstream::new(prompt_event(None)));
+    assert_eq!(seen(&mut harness, 0..2), [false; 2]);
+    assert!(bus.iter().any(|message| refuses_points(&message)));
+}
+
 #[test]
 fn a_wrong_property_is_an_error_before_the_stream_starts() {
     let element = element_of(tracker::session);

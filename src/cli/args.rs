@@ -11,7 +11,7 @@ use super::batch::BatchArgs;
 use super::report::args::ReportArgs;
 use super::score::args::ScoreArgs;
 use super::study::args::StudyArgs;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -161,6 +161,29 @@ pub struct SynthArgs {
     /// Another clip for another seed, the same everywhere
     #[arg(long, value_name = "K", default_value_t = 1)]
     pub seed: u64,
+    /// What it shows
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: ClipKind,
+}
+
+/// What a procedural clip shows: the trials of a tracker last 60 frames.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum ClipKind {
+    /// A furry creature hops through a meadow
+    #[default]
+    Demo,
+    /// The subject passes behind a pillar
+    Occlusion,
+    /// The subject leaves the frame and comes back
+    LeaveAndReturn,
+    /// Another subject before another background
+    Cut,
+    /// The subject and its mirrored twin change places
+    Crossing,
+    /// The subject races
+    FastMotion,
+    /// The light turns dim and warm at once
+    LightingJump,
 }
 
 /// `mgdsam2 bench`.

@@ -5,6 +5,7 @@ use super::job;
 use super::progress::Bars;
 use anyhow::Context;
 use gstmgdsam2::engines::entry::Labels;
+use gstmgdsam2::engines::weights;
 use gstmgdsam2::engines::{
     self, BuiltGraph, EngineError, Opened, Progress, Recipe, Request, SharedEngines,
 };
@@ -45,6 +46,9 @@ fn list() -> anyhow::Result<()> {
     let entries = engines::list_cache(None)?;
     for model in Recipe::list() {
         println!("{model:16} {}", Recipe::find(model)?.title);
+        if let Some(fetched) = fetched(model) {
+            println!("{:16}   fetched: {fetched}", "");
+        }
         let manifests = entries.iter().filter_map(|entry| entry.manifest.as_ref().ok());
         for built in manifests.filter(|m| m.labels.model.split('~').next() == Some(model)) {
             let (precision, megabytes) = (name(built.identity.precision), built.size / 1_000_000);
@@ -60,6 +64,13 @@ fn list() -> anyhow::Result<()> {
 fn show(recipe: &Recipe) {
     println!("{}: {}\n\n{}", recipe.name, recipe.title, recipe.description);
     println!("weights    {} ({})", recipe.weights.source, recipe.weights.licence);
+    match fetched(&recipe.name) {
+        Some(fetched) => println!("fetched    {fetched}"),
+        None if recipe.weights.url.is_some() => {
+            println!("fetched    no: `mgdsam2 fetch {}`", recipe.name);
+        }
+        None => {}
+    }
     println!("precision  {} where the processor has it, else f32", name(recipe.openvino.precision));
     for graph in engines::signatures(recipe) {
         println!("graph      {}", graph.graph);
@@ -69,6 +80,13 @@ fn show(recipe: &Recipe) {
             }
         }
     }
+}
+
+/// Where the published weights of `model` lie, and how large they are, if they have been fetched.
+fn fetched(model: &str) -> Option<String> {
+    let path = weights::fetched(model)?;
+    let size = path.metadata().map_or(0, |file| file.len());
+    Some(format!("{}, {} MB", path.display(), size.div_ceil(1_000_000)))
 }
 
 fn layers(request: &Request, bars: &Bars) -> anyhow::Result<()> {

@@ -97,7 +97,7 @@ impl MatteJob {
             interval: typed.interval,
             framerate: typed.framerate,
             dump: typed.dump.clone(),
-            object: Object::new(&typed.object)?,
+            object: Object::new(&typed.object, &typed.model.model)?,
             properties: [properties(&typed.model)?, looks(typed)].concat(),
             scratch: None,
         })

@@ -5,7 +5,7 @@ use super::picture;
 use anyhow::{Context, bail};
 use gst::prelude::*;
 use gstmgdsam2::element::MgdSam2Matte;
-use gstmgdsam2::session::Prompt;
+use gstmgdsam2::engines::Recipe;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -28,13 +28,13 @@ pub struct Object {
 }
 
 impl Object {
-    /// What `typed` asks for.
-    pub fn new(typed: &ObjectArgs) -> anyhow::Result<Self> {
+    /// What `typed` asks of the recipe `model`.
+    pub fn new(typed: &ObjectArgs, model: &str) -> anyhow::Result<Self> {
         let corners = typed.corners.iter().map(|corners| format!("box={corners}"));
         let points = typed.point.iter().map(|point| format!("point={point}"));
         let text = corners.chain(points).collect::<Vec<_>>().join(" ");
         if !text.is_empty() {
-            text.parse::<Prompt>()?;
+            Recipe::find(model)?.check_prompt(&text.parse()?)?;
         }
         let (mask, made) = match &typed.mask {
             Some(path) => as_png(path).with_context(|| format!("--mask {}", path.display()))?,

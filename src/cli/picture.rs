@@ -97,6 +97,8 @@ pub fn as_frame(sample: &gst::Sample, index: usize, framerate: u32) -> Option<gs
     caps.make_mut().set("framerate", gst::Fraction::new(framerate as i32, 1));
     let mut buffer = sample.buffer_owned()?;
     let writable = buffer.make_mut();
+    // Each picture was the first of a pipeline of its own.
+    writable.unset_flags(gst::BufferFlags::DISCONT);
     writable.set_pts(pts_of(index, framerate));
     writable.set_duration(pts_of(index + 1, framerate) - pts_of(index, framerate));
     Some(gst::Sample::builder().buffer(&buffer).caps(&caps).build())

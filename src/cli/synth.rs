@@ -1,6 +1,6 @@
 //! `mgdsam2 synth`: a procedural clip with exact alpha.
 use super::Outcome;
-use super::args::SynthArgs;
+use super::args::{ClipKind, SynthArgs};
 use super::drive::Running;
 use super::interrupt;
 use super::picture;
@@ -19,7 +19,7 @@ const BATCH: usize = 16;
 /// Draws the clip.
 pub fn run(typed: &SynthArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let (width, height) = (typed.size.0 as usize, typed.size.1 as usize);
-    let clip = Clip::new(Kind::Demo, width, height, typed.seed);
+    let clip = Clip::new(kind(typed.kind), width, height, typed.seed);
     let frames = typed.frames as usize;
     let bar = bars.frames(Some(frames as u64));
     match typed.out.extension().is_some_and(|extension| extension == "mkv") {
@@ -29,6 +29,18 @@ pub fn run(typed: &SynthArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     bars.say(&format!("{}: {frames} frames of {width}x{height}", typed.out.display()));
     Ok(Outcome::Complete)
+}
+
+fn kind(typed: ClipKind) -> Kind {
+    match typed {
+        ClipKind::Demo => Kind::Demo,
+        ClipKind::Occlusion => Kind::Occlusion,
+        ClipKind::LeaveAndReturn => Kind::LeaveAndReturn,
+        ClipKind::Cut => Kind::Cut,
+        ClipKind::Crossing => Kind::Crossing,
+        ClipKind::FastMotion => Kind::FastMotion,
+        ClipKind::LightingJump => Kind::LightingJump,
+    }
 }
 
 /// `im/00000.png` and `gt/00000.png`, ...: DAVIS' names.

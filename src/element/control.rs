@@ -85,7 +85,10 @@ impl imp::MgdSam2Matte {
         prompt: Result<Option<Prompt>, gst::ErrorMessage>,
     ) -> bool {
         let kept = prompt.and_then(|prompt| match prompt {
-            Some(prompt) => lock(&self.prompts).add(time, prompt),
+            Some(prompt) => {
+                let prompt = lock(&self.settings).check_prompt(prompt)?;
+                lock(&self.prompts).add(time, prompt)
+            }
             None => Err(prompts::wrong("expected points, a box or a mask, found none".into())),
         });
         if let Err(error) = &kept {

@@ -1,6 +1,6 @@
 //! What a user sets, and what it means to the modules below.
 use super::prompts;
-use crate::engines::{BackendChoice, Precision, Provider, Request, WeightSource, Weights};
+use crate::engines::{BackendChoice, Precision, Provider, Recipe, Request, WeightSource, Weights};
 use crate::frame::composite::Output;
 use crate::frame::foreground;
 use crate::frame::refine;
@@ -197,7 +197,15 @@ impl Settings {
 
     /// What the first frame is prompted with, if anything.
     pub fn prompt(&self) -> Result<Option<Prompt>, gst::ErrorMessage> {
-        prompts::read(&self.prompt, &self.prompt_mask)
+        let prompt = prompts::read(&self.prompt, &self.prompt_mask)?;
+        prompt.map(|prompt| self.check_prompt(prompt)).transpose()
+    }
+
+    /// `prompt`, if the model was trained on such. Whether there is such a model shows when it is
+    /// opened.
+    pub fn check_prompt(&self, prompt: Prompt) -> Result<Prompt, gst::ErrorMessage> {
+        let checked = Recipe::find(&self.model).map_or(Ok(()), |r| r.check_prompt(&prompt));
+        checked.map(|()| prompt).map_err(|error| prompts::wrong(error.to_string()))
     }
 
     /// How the next frame, of running time `time`, is matted.

@@ -1,6 +1,7 @@
 //! Recipes: a model's dimensions, what it is for, and how each backend may compute it.
-use super::tracker_recipe::TrackerRecipe;
+use super::tracker_recipe::{PromptKinds, TrackerRecipe};
 use crate::model::{Ablation, Config};
+use crate::session::Prompt;
 use crate::signature::Precision;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -140,6 +141,17 @@ impl Recipe {
         self.name.clone() + &blocks.collect::<String>()
     }
 
+    /// An error if `prompt` is of a kind that the model was not trained on.
+    pub fn check_prompt(&self, prompt: &Prompt) -> Result<(), RecipeError> {
+        let kinds = self.tracker.as_ref().map_or(PromptKinds::Any, |tracker| tracker.prompts);
+        match (kinds, prompt) {
+            (PromptKinds::Mask, Prompt::Points(_)) => {
+                Err(RecipeError::MasksOnly { name: self.name.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn whole(name_or_path: &str) -> Result<Self, RecipeError> {
         if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == name_or_path) {
             return Self::parse(name, text);
@@ -257,6 +269,15 @@ pub enum RecipeError {
         name: String,
         /// The block's name.
         block: &'static str,
+    },
+    /// A prompt of points or boxes for a model that was trained on masks.
+    #[error(
+        "recipe `{name}` follows masks only (`prompt-mask`, `--mask`): expected a mask, found \
+         points or a box"
+    )]
+    MasksOnly {
+        /// The recipe's name.
+        name: String,
     },
     /// The text is not a recipe.
     #[error("recipe `{name}`, line {line}: {reason}")]

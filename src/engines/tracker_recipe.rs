@@ -19,6 +19,9 @@ pub struct TrackerRecipe {
     pub memory_selection: MemorySelection,
     /// The fastest arithmetic that tracking survives; `[openvino]`'s if absent.
     pub precision: Option<Precision>,
+    /// Which prompts its weights were trained on.
+    #[serde(default)]
+    pub prompts: PromptKinds,
     /// The recipe whose published weights serve this tracker too, once they are fetched.
     pub weights: Option<String>,
     /// The tracker's dimensions.
@@ -46,6 +49,17 @@ pub enum Guidance {
     Gate,
     /// It is the decoder's dense prompt: for models trained so.
     Prompt,
+}
+
+/// Which prompts a tracker understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromptKinds {
+    /// Points, boxes and masks, as SAM2 does.
+    #[default]
+    Any,
+    /// Masks alone: it would answer others with nonsense.
+    Mask,
 }
 
 impl TrackerRecipe {

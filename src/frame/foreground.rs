@@ -41,8 +41,6 @@ type Sums = [f32; 8];
 pub(super) struct Guesses {
     /// Finest first; each has half the columns and rows of the one before, rounded up.
     levels: Vec<Level>,
-    /// One row of pixels' guesses at the centres of cells, and the first and last once more.
-    row: Vec<Sums>,
 }
 
 #[derive(Debug, Default)]
@@ -106,8 +104,7 @@ impl Guesses {
         let Level { columns, rows, cells } = &self.levels[0];
         let (above, weight) = between(y);
         let row = |r: usize| &cells[r.min(rows - 1) * columns..][..*columns];
-        lerp_row(row(above.saturating_sub(1)), row(above), weight, &mut self.row);
-        separate_row(&self.row, alpha, colours);
+        separate_row([row(above.saturating_sub(1)), row(above)], weight, alpha, colours);
     }
 }
 
@@ -121,7 +118,9 @@ vectorised! {
     /// `colour` is `kept` where alpha is 0 or 255.
     pub(super) fn keep_ends(kept: &[u8], alpha: &[u8], colour: &mut [u8]) {
         for ((colour, &kept), &alpha) in colour.iter_mut().zip(kept).zip(alpha) {
-            *colour = if alpha == 0 || alpha == 255 { kept } else { *colour };
+            // 255 and 0 become 0 and 1. Bits, since a branch is what compilers make of a choice here.
+            let ends = 0_u8.wrapping_sub(u8::from(alpha.wrapping_add(1) < 2));
+            *colour = (kept & ends) | (*colour & !ends);
         }
     }
 }
@@ -158,8 +157,13 @@ fn measure_cell(samples: [&[u16; CELL]; 3], alpha: &[u8; CELL], sums: &mut Sums)
         0 => measure_one(samples, &[255; CELL], background),
         u64::MAX => measure_one(samples, &[255; CELL], foreground),
         _ => {
-            measure_one(samples, &alpha.map(eighth_power), foreground);
-            measure_one(samples, &alpha.map(|a| eighth_power(255 - a)), background);
+            let mut weights = [[0; CELL]; 2];
+            for (i, &alpha) in alpha.iter().enumerate() {
+                weights[0][i] = eighth_power(alpha);
+                weights[1][i] = eighth_power(255 - alpha);
+            }
+            measure_one(samples, &weights[0], foreground);
+            measure_one(samples, &weights[1], background);
         }
     }
 }
@@ -182,10 +186,13 @@ fn eighth_power(value: u8) -> u32 {
 
 /// Sums of two by two.
 fn gather(finer: &Level, coarser: &mut Level) {
-    for (i, cell) in finer.cells.iter().enumerate() {
-        let (x, y) = (i % finer.columns, i / finer.columns);
-        let sums = &mut coarser.cells[y / 2 * coarser.columns + x / 2];
-        sums.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
+    for (y, cells) in finer.cells.chunks_exact(finer.columns).enumerate() {
+        let row = &mut coarser.cells[y / 2 * coarser.columns..][..coarser.columns];
+        for (sums, pair) in row.iter_mut().zip(cells.chunks(2)) {
+            for cell in pair {
+                sums.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
+            }
+        }
     }
 }
 
@@ -201,9 +208,10 @@ vectorised! {
     fn spread_row(near: &[Sums], far: &[Sums], cells: &mut [Sums]) {
         for (x, cell) in cells.iter_mut().enumerate() {
             let (l, r) = (x / 2, beside(x, near.len()));
-            let prior = std::array::from_fn(|i| {
-                (9.0 * near[l][i] + 3.0 * (near[r][i] + far[l][i]) + far[r][i]) / 16.0
-            });
+            let mut prior = Sums::default();
+            for (i, prior) in prior.iter_mut().enumerate() {
+                *prior = (9.0 * near[l][i] + 3.0 * (near[r][i] + far[l][i]) + far[r][i]) / 16.0;
+            }
             *cell = mean(*cell, prior, PRIOR);
         }
     }
@@ -219,8 +227,12 @@ fn beside(at: usize, count: usize) -> usize {
 /// Colours of `sums` and of a `prior` that weighs `weight`.
 #[inline(always)]
 fn mean(sums: Sums, prior: Sums, weight: f32) -> Sums {
-    let share = [3, 7].map(|i| 1.0 / (sums[i] + weight));
-    std::array::from_fn(|i| (sums[i] + weight * prior[i]) * share[i / 4])
+    let share = [1.0 / (sums[3] + weight), 1.0 / (sums[7] + weight)];
+    let mut mean = Sums::default();
+    for (i, mean) in mean.iter_mut().enumerate() {
+        *mean = (sums[i] + weight * prior[i]) * share[i / 4];
+    }
+    mean
 }
 
 vectorised! {
@@ -235,56 +247,81 @@ vectorised! {
 }
 
 vectorised! {
-    /// Cells of one row between two, the first and the last of them twice.
-    fn lerp_row(above: &[Sums], below: &[Sums], weight: f32, row: &mut Vec<Sums>) {
-        row.resize(above.len() + 2, Sums::default());
-        for (out, (above, below)) in row[1..].iter_mut().zip(above.iter().zip(below)) {
-            for (out, (above, below)) in out.iter_mut().zip(above.iter().zip(below)) {
-                *out = above + (below - above) * weight;
-            }
-        }
-        row[0] = row[1];
-        row[above.len() + 1] = row[above.len()];
-    }
-}
-
-vectorised! {
     /// Half a cell's pixels lie before the first centre, then a cell's between two.
-    fn separate_row(row: &[Sums], alpha: &[u8], colours: &mut [Vec<u8>; 3]) {
+    /// `rows` are the cells above and below, of which the latter count as `weight` says.
+    fn separate_row(
+        rows: [&[Sums]; 2],
+        weight: f32,
+        alpha: &[u8],
+        colours: &mut [Vec<u8>; 3],
+    ) {
         let head = alpha.len().min(CELL / 2);
+        let [c0, c1, c2] = colours.each_mut().map(|row| row.split_at_mut(head));
         let (first, alpha) = alpha.split_at(head);
+        separate_part(ends(rows, weight, 0), CELL / 2, first, [c0.0, c1.0, c2.0]);
         let (alphas, rest) = alpha.as_chunks::<CELL>();
-        for (i, colour) in colours.iter_mut().enumerate() {
-            let at = |cell: usize| {
-                [row[cell], row[cell + 1]].map(|sums| [sums[i], sums[4 + i]])
-            };
-            let (first_colour, colour) = colour.split_at_mut(head);
-            separate_cell(at(0), CELL / 2, first, first_colour);
-            let (cells, rest_colour) = colour.as_chunks_mut::<CELL>();
-            for (cell, (alpha, colour)) in alphas.iter().zip(cells).enumerate() {
-                if !matches!(u64::from_le_bytes(*alpha), 0 | u64::MAX) {
-                    separate_cell(at(1 + cell), 0, alpha, colour);
-                }
+        let [(c0, rest0), (c1, rest1), (c2, rest2)] =
+            [c0.1, c1.1, c2.1].map(|row| row.as_chunks_mut::<CELL>());
+        let pixels = alphas.iter().zip(c0).zip(c1).zip(c2);
+        for (cell, (((alpha, c0), c1), c2)) in pixels.enumerate() {
+            if !matches!(u64::from_le_bytes(*alpha), 0 | u64::MAX) {
+                separate_cell(ends(rows, weight, 1 + cell), alpha, [c0, c1, c2]);
             }
-            if !rest.is_empty() {
-                separate_cell(at(1 + alphas.len()), 0, rest, rest_colour);
-            }
+        }
+        if !rest.is_empty() {
+            let ends = ends(rows, weight, 1 + alphas.len());
+            separate_part(ends, 0, rest, [rest0, rest1, rest2]);
         }
     }
 }
 
-/// One colour from one cell's centre to the next, of which foreground's and background's guesses
-/// are given; the first pixel is the `first`th of eight on the way.
+/// Guesses at the centres of the cells before and after the `n`th way between two, at a place
+/// between two rows of cells; the first and the last cell stand for those beyond.
 #[inline(always)]
-fn separate_cell(ends: [[f32; 2]; 2], first: usize, alpha: &[u8], colour: &mut [u8]) {
-    let [left, right] = ends;
-    for (i, (colour, &alpha)) in colour.iter_mut().zip(alpha).enumerate() {
-        let weight = ((first + i) as f32 + 0.5) / CELL as f32;
-        let foreground = left[0] + (right[0] - left[0]) * weight;
-        let background = left[1] + (right[1] - left[1]) * weight;
-        let a = f32::from(alpha) * (1.0 / 255.0);
-        let against = f32::from(*colour) - a * foreground - (1.0 - a) * background;
-        let separated = round_to_byte(foreground + a * against);
-        *colour = if alpha == 0 { *colour } else { separated };
+fn ends([above, below]: [&[Sums]; 2], weight: f32, n: usize) -> [Sums; 2] {
+    let mut ends = [Sums::default(); 2];
+    for (end, cell) in ends.iter_mut().zip([n.saturating_sub(1), n.min(above.len() - 1)]) {
+        for (i, end) in end.iter_mut().enumerate() {
+            *end = above[cell][i] + (below[cell][i] - above[cell][i]) * weight;
+        }
+    }
+    ends
+}
+
+/// Less than a cell's pixels, of which the first is the `first`th of eight on the way.
+#[inline(always)]
+fn separate_part(ends: [Sums; 2], first: usize, alpha: &[u8], colours: [&mut [u8]; 3]) {
+    let (mut alphas, mut cell) = ([0; CELL], [[0; CELL]; 3]);
+    let range = first..first + alpha.len();
+    alphas[range.clone()].copy_from_slice(alpha);
+    for (cell, colour) in cell.iter_mut().zip(&colours) {
+        cell[range.clone()].copy_from_slice(colour);
+    }
+    separate_cell(ends, &alphas, cell.each_mut());
+    for (cell, colour) in cell.iter().zip(colours) {
+        colour.copy_from_slice(&cell[range.clone()]);
+    }
+}
+
+/// The pixels from one cell's centre to the next, where both colours' guesses are given.
+#[inline(always)]
+fn separate_cell(ends: [Sums; 2], alpha: &[u8; CELL], colours: [&mut [u8; CELL]; 3]) {
+    // What the module's formula gives each guess and the pixel.
+    let (mut a, mut of_foreground, mut of_background) = ([0.0; CELL], [0.0; CELL], [0.0; CELL]);
+    for i in 0..CELL {
+        a[i] = f32::from(alpha[i]) * (1.0 / 255.0);
+        of_foreground[i] = 1.0 - a[i] * a[i];
+        of_background[i] = a[i] * a[i] - a[i];
+    }
+    for (channel, colour) in colours.into_iter().enumerate() {
+        let between = |at: usize, i: usize| {
+            ends[0][at] + (ends[1][at] - ends[0][at]) * ((i as f32 + 0.5) / CELL as f32)
+        };
+        for i in 0..CELL {
+            let foreground = between(channel, i) * of_foreground[i];
+            let background = between(4 + channel, i) * of_background[i];
+            let separated = round_to_byte(foreground + background + a[i] * f32::from(colour[i]));
+            colour[i] = if alpha[i] == 0 { colour[i] } else { separated };
+        }
     }
 }

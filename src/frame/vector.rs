@@ -3,7 +3,7 @@
 /// Defines a function three times, for AVX-512, AVX2 and any CPU, and picks by what the CPU has.
 ///
 /// Plain loops in it become vectors. All three give the same bits, since no product is fused with
-/// a sum. What it calls must be `inline(always)`.
+/// a sum. What it calls must be `inline(always)`, which `map` and `from_fn` of arrays are not.
 macro_rules! vectorised {
     ($(#[$meta:meta])* $vis:vis fn $name:ident ($($arg:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$meta])*

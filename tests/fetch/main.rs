@@ -266,6 +266,21 @@ fn recipes_without_a_published_file_and_mgd_sam2_say_where_to_look() {
 }
 
 #[test]
+fn lists_say_what_has_been_fetched_and_where_it_lies() {
+    let home = Home::with("");
+    let says = |line: &[&str]| String::from_utf8(home.run(line).stdout).unwrap();
+    let show = || says(&["engine", "show", "sam2.1-tiny"]);
+    assert!(show().contains("no: `mgdsam2 fetch sam2.1-tiny`"), "{}", show());
+    let place = home.place().with_file_name("sam2.1-tiny.pt");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, vec![0; 2_000_000]).unwrap();
+    let expected = format!("{}, 2 MB", place.display());
+    assert!(show().contains(&expected), "{}", show());
+    let list = says(&["engine", "list"]);
+    assert!(list.lines().filter(|line| line.contains(&expected)).count() == 1, "{list}");
+}
+
+#[test]
 fn a_published_checkpoint_goes_from_the_server_to_alpha() {
     let weights = fs::read(golden("weights.safetensors")).unwrap();
     let file = published::published(&weights);

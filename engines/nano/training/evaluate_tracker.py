@@ -35,7 +35,7 @@ def squash(image: np.ndarray, side: int) -> torch.Tensor:
 
 @torch.no_grad()
 def track(model: Tracker, clip: list[Photo], side: int) -> list[np.ndarray]:
-    """Masks (H, W), bool, of the frames after the first."""
+    """Masks (H, W), 0 or 255, of the frames after the first."""
     first, last, masks = None, [], []
     for t, frame in enumerate(clip):
         x = model.encode(normalise(squash(frame.image, side)))
@@ -48,16 +48,17 @@ def track(model: Tracker, clip: list[Photo], side: int) -> list[np.ndarray]:
         logits = logits if y.score > 0 else torch.full_like(logits, NO_OBJECT)
         size = frame.foreground.shape
         logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        masks.append(logits[0, 0].numpy() > 0)
+        masks.append(np.where(logits[0, 0].numpy() > 0, 255, 0).astype(np.uint8))
     return masks
 
 
 def copied(clip: list[Photo]) -> list[np.ndarray]:
-    return [clip[0].foreground > 127] * (len(clip) - 1)
+    """Mattes (H, W), uint8, of the frames after the first."""
+    return [clip[0].foreground] * (len(clip) - 1)
 
 
 def flowed(clip: list[Photo]) -> list[np.ndarray]:
-    """The first mask, carried from frame to frame without being rounded."""
+    """As `copied`, carried from frame to frame."""
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in clip]
     h, w = grey[0].shape
@@ -65,19 +66,19 @@ def flowed(clip: list[Photo]) -> list[np.ndarray]:
     mask, masks = clip[0].foreground.astype(np.float32), []
     for before, after in zip(grey, grey[1:]):
         mask = cv2.remap(mask, grid + flow.calc(after, before, None), None, cv2.INTER_LINEAR)
-        masks.append(mask > 127)
+        masks.append(np.rint(mask).astype(np.uint8))
     return masks
 
 
-def mean_j(masks: list[np.ndarray], clip: list[Photo]) -> float:
+def mean_j(mattes: list[np.ndarray], clip: list[Photo]) -> float:
     truths = [frame.foreground > 127 for frame in clip[1:]]
-    pairs = zip(masks, truths, strict=True)
+    pairs = zip((matte > 127 for matte in mattes), truths, strict=True)
     return float(np.mean([(m & t).sum() / max((m | t).sum(), 1) for m, t in pairs]))
 
 
 def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A small picture with the mask's edge in red."""
-    bits = mask.astype(np.uint8)
+    bits = (mask > 127).astype(np.uint8)
     edge = cv2.dilate(bits, np.ones((7, 7))) > cv2.erode(bits, np.ones((3, 3)))
     painted = np.where(edge[..., None], [255, 40, 40], image).astype(np.uint8)
     return cv2.resize(painted, (240, 135), interpolation=cv2.INTER_AREA)[..., ::-1]

@@ -125,7 +125,7 @@ impl BatchJob {
             interval: self.wishes.interval.unwrap_or_default(),
             framerate: self.wishes.framerate.unwrap_or_default(),
             dump: None,
-            object: Object::new(&self.wishes.object())?,
+            object: Object::new(&self.wishes.object(), &self.wishes.model().model)?,
             properties: job::properties(&self.wishes.model())?,
             scratch: Some(scratch.into()),
         })
