@@ -15,11 +15,14 @@ pub const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(60);
 /// A pipeline around `mgdsam2matte name=matte` with an appsink `out`, on an engine whose logits are
 /// its picture.
 pub fn pipeline(description: &str) -> gst::Pipeline {
-    let pipeline = gst::parse::launch(description).unwrap().downcast::<gst::Pipeline>().unwrap();
-    let matte = pipeline.by_name("matte").unwrap().downcast::<MgdSam2Matte>().unwrap();
+    let pipeline = parse(description);
     let control = Control::new();
-    matte.set_opener(move |_, _| Ok(opened(control.session())));
+    matte(&pipeline).set_opener(move |_, _| Ok(opened(control.session())));
     pipeline
+}
+
+pub fn parse(description: &str) -> gst::Pipeline {
+    gst::parse::launch(description).unwrap().downcast().unwrap()
 }
 
 pub fn opened(session: Session) -> Opened {

@@ -41,7 +41,9 @@ pub fn tables(
         "frames in CUDA memory need GStreamer's plugin nvcodec, and NVIDIA's driver"
     );
     let (side, opener, engine) = opener(typed, request, bars)?;
-    println!("\none stream, NV12 to RGBA, {engine}: ms of stages by the device's clock, medians:");
+    println!(
+        "\none stream, uploaded NV12 to RGBA, {engine}: ms of stages by the device's clock, medians:"
+    );
     println!(
         "| frames | downstream | prepare | infer | refine | composite | at least | host copies a \
          frame | fps | p50 ms | p99 ms |"
@@ -99,7 +101,7 @@ fn pixel_bytes(side: usize, width: u32, height: u32) -> f64 {
     2.0 * 1.5 * frame + 4.0 * frame + model * (2.0 * 3.0 + 4.0 + 4.0)
 }
 
-/// `streams` pictures, frozen on the device, each through an element of its own.
+/// `streams` still pictures, uploaded frame by frame, each through an element of its own.
 fn run(
     opener: &Opener,
     streams: usize,
@@ -110,8 +112,8 @@ fn run(
     let stream = |i: usize| {
         format!(
             "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width={width},height={height} \
-             ! cudaupload ! imagefreeze num-buffers={frames} ! mgdsam2matte name=matte{i} \
-             ! video/x-raw{features},format=RGBA ! fakesink"
+             ! imagefreeze num-buffers={frames} ! cudaupload ! video/x-raw(memory:CUDAMemory) \
+             ! mgdsam2matte name=matte{i} ! video/x-raw{features},format=RGBA ! fakesink"
         )
     };
     let running = Running::parse(&(0..streams).map(stream).collect::<Vec<_>>().join(" "))?;
