@@ -22,8 +22,7 @@ use std::time::{Duration, Instant};
 /// Picture sizes and what people call them; 1080p is what the others are compared with.
 pub const SIZES: [(&str, u32, u32); 3] =
     [("720p", 1280, 720), ("1080p", 1920, 1080), ("4K", 3840, 2160)];
-/// What is not the engine.
-pub const STAGES: [&str; 3] = ["prepare", "refine", "composite"];
+const STAGES: [&str; 3] = ["prepare", "refine", "composite"];
 
 /// Times both, prints a table or JSON.
 pub fn run(typed: &BenchArgs, bars: &Bars) -> anyhow::Result<Outcome> {

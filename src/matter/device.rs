@@ -19,10 +19,17 @@ pub struct OnDevice<'a> {
     pub device: &'a Device,
     /// The picture.
     pub source: &'a DeviceFrame,
-    /// What wrote the picture, if that may not be done yet.
-    pub ready: Option<&'a Event>,
     /// The picture to write, of the same size.
     pub target: &'a DeviceFrame,
+    /// The ends of what was queued on either before, where that may not be done yet.
+    pub ready: [Option<&'a Event>; 2],
+}
+
+impl OnDevice<'_> {
+    /// What is queued on `lane` from now on may use both pictures.
+    fn wait_on(&self, lane: &Device) -> Result<(), CudaError> {
+        self.ready.into_iter().flatten().try_for_each(|ready| lane.wait_for(ready))
+    }
 }
 
 /// Something in a device's memory, which must go before the device, and the stream of its stage.
@@ -74,7 +81,7 @@ impl Squash {
             None => DeviceExchange::new(lane, self.side)?,
         };
         let DeviceExchange { image, last, spans, .. } = exchange.on_device.insert(there);
-        on.ready.map_or(Ok(()), |ready| lane.wait_for(ready))?;
+        on.wait_on(lane)?;
         lane.wait_for(last)?;
         lane.timed(&mut spans.prepare, || squash.run(lane, on.source, image))?;
         Ok(lane.record(last)?)
@@ -163,7 +170,7 @@ impl Composite {
         let Coefficients { coefficients, last, .. } = there.ok_or(FrameError::NotFitted)?;
         let make = |lane: &Device| Ok::<_, CudaError>((device::Composite::new(), lane.span()?));
         let ((composite, span), lane) = self.composite.on(on.device, make)?;
-        on.ready.map_or(Ok(()), |ready| lane.wait_for(ready))?;
+        on.wait_on(lane)?;
         lane.wait_for(last)?;
         let OnDevice { source, target, .. } = *on;
         lane.timed(span, || composite.run(lane, source, coefficients, foreground, output, target))?;

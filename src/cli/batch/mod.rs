@@ -17,7 +17,7 @@ mod shard;
 mod shared_engine;
 
 pub use args::BatchArgs;
-pub use shared_engine::{Busy, SharedEngine};
+pub use shared_engine::SharedEngine;
 
 use super::Outcome;
 use super::interrupt;

@@ -2,19 +2,22 @@
 use super::probe::Probe;
 use super::rates::Rates;
 use crate::cli::args::BenchArgs;
-use crate::cli::batch::{Busy, SharedEngine};
-use crate::cli::bench::{SIZES, STAGES, idle, quantile};
+use crate::cli::batch::SharedEngine;
+use crate::cli::bench::{SIZES, idle, quantile};
 use crate::cli::drive::Running;
 use crate::cli::progress::Bars;
 use crate::cli::stats;
 use anyhow::ensure;
 use gst::prelude::*;
 use gstmgdsam2::element::MgdSam2Matte;
-use gstmgdsam2::engines::{EngineError, Opened, Request};
+use gstmgdsam2::engines::{Busy, EngineError, Opened, Request};
 use serde_json::Value;
 use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// In the order of a frame's life.
+const STAGES_AND_INFER: [&str; 4] = ["prepare", "infer", "refine", "composite"];
 
 /// Gives every element a session.
 type Opener = Arc<dyn Fn() -> Result<Opened, EngineError> + Send + Sync>;
@@ -41,43 +44,45 @@ pub fn tables(
         "frames in CUDA memory need GStreamer's plugin nvcodec, and NVIDIA's driver"
     );
     let (side, opener, engine) = opener(typed, request, bars)?;
-    println!(
-        "\none stream, uploaded NV12 to RGBA, {engine}: ms of stages by the device's clock, medians:"
-    );
+    println!("\nuploaded NV12 to RGBA, {engine}; stages by the device's clock, medians in ms:");
+    stages(&opener, typed.frames, &|width, height| {
+        rates.least_ms(pixel_bytes(side, width, height))
+    })?;
+    println!("\nstreams of 1080p at a time, in CUDA memory, {engine}:");
+    streams(&opener, typed.frames, usize::from(typed.streams))
+}
+
+/// One stream of each size, with a peer behind it in CUDA memory and in system memory.
+fn stages(opener: &Opener, frames: u32, least_ms: &dyn Fn(u32, u32) -> f64) -> anyhow::Result<()> {
     println!(
         "| frames | downstream | prepare | infer | refine | composite | at least | host copies a \
          frame | fps | p50 ms | p99 ms |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for (name, width, height) in SIZES {
-        let least = rates.least_ms(pixel_bytes(side, width, height));
-        for (downstream, caps) in [("CUDA", "(memory:CUDAMemory)"), ("system", "")] {
-            let run = run(&opener, 1, (width, height), caps, typed.frames)?;
-            let stages = &run.told["stages"];
-            let ms = |stage: &str| stages[stage]["median_ms"].as_f64().unwrap_or_default();
-            print!("| {name} | {downstream} |");
-            STAGES_AND_INFER.iter().for_each(|stage| print!(" {:.3} |", ms(stage)));
-            let copies = run.told["host_copies"].as_f64().unwrap_or_default();
-            println!(
-                " {least:.3} | {} | {}",
-                copies / f64::from(typed.frames),
-                run.rate_and_latency()
-            );
+        for (downstream, features) in [("CUDA", "(memory:CUDAMemory)"), ("system", "")] {
+            let run = run(opener, 1, (width, height), features, frames)?;
+            let median = |stage: &str| run.told["stages"][stage]["median_ms"].as_f64();
+            let medians = STAGES_AND_INFER.map(|s| format!("{:.3}", median(s).unwrap_or(0.0)));
+            let copies = run.told["host_copies"].as_f64().unwrap_or(0.0) / f64::from(frames);
+            let (least, rate) = (least_ms(width, height), run.rate_and_latency());
+            let medians = medians.join(" | ");
+            println!("| {name} | {downstream} | {medians} | {least:.3} | {copies} | {rate}");
         }
-    }
-    println!("\nstreams of 1080p at a time, in CUDA memory, {engine}:");
-    println!("| streams | fps | p50 ms | p99 ms |");
-    println!("|---|---|---|---|");
-    let most = usize::from(typed.streams);
-    for streams in iter::successors(Some(1), |n| Some(2 * n)).take_while(|n| *n <= most) {
-        let caps = "(memory:CUDAMemory)";
-        let run = run(&opener, streams, (1920, 1080), caps, typed.frames)?;
-        println!("| {streams} | {}", run.rate_and_latency());
     }
     Ok(())
 }
 
-const STAGES_AND_INFER: [&str; 4] = [STAGES[0], "infer", STAGES[1], STAGES[2]];
+/// 1, 2, 4 streams and so on, to the `most`.
+fn streams(opener: &Opener, frames: u32, most: usize) -> anyhow::Result<()> {
+    println!("| streams | fps | p50 ms | p99 ms |");
+    println!("|---|---|---|---|");
+    for streams in iter::successors(Some(1), |n| Some(2 * n)).take_while(|n| *n <= most) {
+        let run = run(opener, streams, (1920, 1080), "(memory:CUDAMemory)", frames)?;
+        println!("| {streams} | {}", run.rate_and_latency());
+    }
+    Ok(())
+}
 
 /// The model's side, what opens it, and what it is.
 fn opener(

@@ -62,16 +62,16 @@ impl DevicePictures {
 
     /// Where the device finds both.
     pub fn on_device(&self) -> OnDevice<'_> {
-        let (source, ready): (&DeviceFrame, _) = match &self.source {
-            // Whoever wrote it was waited for when it was mapped.
+        // In CUDA memory, whoever used it last was waited for when it was mapped.
+        let (source, filled): (&DeviceFrame, _) = match &self.source {
             Source::Cuda(mapped) => (mapped.picture(), None),
             Source::Host(staging) => (staging.picture(), staging.ready()),
         };
-        let target = match &self.target {
-            Target::Cuda(mapped) => mapped.picture(),
-            Target::Host(staging, _) => staging.picture(),
+        let (target, made) = match &self.target {
+            Target::Cuda(mapped) => (mapped.picture(), None),
+            Target::Host(staging, _) => (staging.picture(), staging.ready()),
         };
-        OnDevice { device: &self.link.device, source, ready, target }
+        OnDevice { device: &self.link.device, source, target, ready: [filled, made] }
     }
 
     /// Waits until `lane` has made the matte, and copies it to the host if it belongs there.

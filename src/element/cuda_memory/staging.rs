@@ -16,7 +16,7 @@ impl Default for Spares {
     }
 }
 
-/// A frame's memory, and the end of the copy into it.
+/// A frame's memory, and the end of what was queued on it before its frame.
 #[derive(Debug)]
 struct Planes {
     buffers: Vec<Buffer<u8>>,
@@ -41,8 +41,8 @@ impl Staging {
         if with_content {
             let host = view.planes.iter().map(|plane| plane.bytes);
             device.upload(host.zip(&mut planes.buffers))?;
-            device.record(&planes.ready)?;
         }
+        device.record(&planes.ready)?;
         let described = planes
             .buffers
             .iter()
@@ -60,7 +60,7 @@ impl Staging {
         &self.picture
     }
 
-    /// The end of the copy into it.
+    /// The end of what made it what it is.
     pub fn ready(&self) -> Option<&Event> {
         self.planes.as_ref().map(|planes| &planes.ready)
     }
