@@ -89,7 +89,7 @@ fn blocks_that_are_too_coarse_are_rebuilt_in_f32_once_and_recorded() {
     }
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("strict.toml");
-    let strict = "[tensorrt]\nprecision = \"f16\"\ntolerance = 1e-4\n";
+    let strict = "[tensorrt]\nprecision = \"f16\"\ntolerance = 2e-4\n";
     fs::write(&recipe, format!("{}\n{strict}", fs::read_to_string(TOY).unwrap())).unwrap();
     let request = Request {
         model: recipe.display().to_string(),
@@ -114,11 +114,12 @@ fn blocks_that_are_too_coarse_are_rebuilt_in_f32_once_and_recorded() {
     let validations: Vec<_> =
         manifests.filter_map(|manifest| manifest.validations.get(&backend).cloned()).collect();
     let [validation] = &validations[..] else { panic!("{validations:?}") };
-    assert!(validation.distance <= 1e-4 && !validation.f32_blocks.is_empty(), "{validation:?}");
+    assert!(validation.distance <= 2e-4 && !validation.f32_blocks.is_empty(), "{validation:?}");
 
     let mut stages = Vec::new();
     let (again, warnings, _) = logits(&mut stages);
-    assert!(!stages.contains(&"comparing with f32") && warnings.is_empty(), "{stages:?}");
+    assert!(!stages.contains(&"comparing with f32"), "{stages:?}");
+    assert!(!warnings.join("\n").contains("too coarse"), "{warnings:?}");
     assert_eq!(again, first);
 }
 
