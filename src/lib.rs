@@ -5,6 +5,7 @@
 //! **Frames** flow all the time: [`element`] -> [`matter`] -> [`session`] -> [`backend`] -> [`frame`].
 //! [`signature`] is the contract between the two; [`engines`] brings them together.
 pub mod backend;
+mod beside;
 pub mod checkpoint;
 #[cfg(feature = "cuda")]
 pub mod cuda;

@@ -12,6 +12,8 @@ mod stage;
 pub use device::OnDevice;
 pub use stage::{Cancel, Item};
 
+#[cfg(feature = "cuda")]
+use crate::cuda::Device;
 use crate::frame::composite::Output;
 use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
@@ -43,10 +45,10 @@ pub trait Job: Send + 'static {
         None
     }
 
-    /// Waits for a matte that was made [`on_device`](Self::on_device), and brings it where it
-    /// belongs.
+    /// Waits for a matte that is made [`on_device`](Self::on_device), on the stream of `lane`, and
+    /// brings it where it belongs.
     #[cfg(feature = "cuda")]
-    fn settle(&mut self) -> Result<(), FrameError> {
+    fn settle(&mut self, _lane: &Device) -> Result<(), FrameError> {
         Ok(())
     }
 }
@@ -73,7 +75,8 @@ pub struct Options {
     pub output: Output,
 }
 
-/// What the stages took; `None` where the frame lived on an earlier inference.
+/// What the stages took, by the device's clock where they ran on one; `None` where the frame lived
+/// on an earlier inference.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Times {
     /// Frame to the model's picture.
@@ -240,7 +243,7 @@ fn refine<J, P>(
             if options.steady {
                 place::hold(&mut steady, &mut exchange)?;
             }
-            refine.fit(&exchange, options.refine, &mut fitted)
+            refine.fit(&mut exchange, options.refine, &mut fitted)
         });
         done?;
         times.refine = Some(took);
@@ -267,6 +270,8 @@ fn composite<J: Job, P>(
         });
         done?;
         times.composite = took;
+        #[cfg(feature = "cuda")]
+        composite.times(&mut current, &mut times);
         Ok(Item::Frame(Matte { job, times, memory }))
     }
 }

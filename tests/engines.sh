@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # TensorRT-RTX compiles every recipe in f32, f16 and bf16 for all GPUs that it serves, each twice to
 # the same bytes, with random weights and no GPU. Prints the table of the README; takes minutes.
-# Usage: tests/engines.sh [RECIPE...]
+# MGDSAM2_PRECISIONS="f16 bf16" and MGDSAM2_TARGETS="8.9 12.0" leave the others out.
+# Usage: [MGDSAM2_PRECISIONS=...] [MGDSAM2_TARGETS=...] tests/engines.sh [RECIPE...]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

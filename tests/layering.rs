@@ -7,20 +7,22 @@ use std::{
 
 /// (module, modules of this crate it may name).
 const MAY_USE: &[(&str, &[&str])] = &[
-    // Down to the engine's trait: `--dump` wraps an engine, `bench` runs it alone and without.
-    ("cli", &["element", "engines", "metrics", "synth", "session", "backend", "signature"]),
+    // Down to the engine's trait and the device: `--dump` wraps an engine, `bench` runs it alone and
+    // without, and times copies.
+    ("cli", &["element", "engines", "metrics", "synth", "session", "backend", "signature", "cuda"]),
     ("element", &["matter", "engines", "frame", "cuda"]),
     ("engines", &["session", "model", "onnx", "checkpoint", "backend", "signature", "cuda"]),
     ("matter", &["session", "frame", "metrics", "cuda"]),
     ("session", &["backend", "signature", "frame", "cuda"]),
     ("frame", &["cuda"]),
-    ("backend", &["cuda", "signature"]),
+    ("backend", &["beside", "cuda", "signature"]),
     ("model", &["onnx", "signature"]),
     ("onnx", &["checkpoint", "signature"]),
     ("checkpoint", &[]),
     ("signature", &[]),
     ("metrics", &[]),
-    ("cuda", &[]),
+    ("cuda", &["beside"]),
+    ("beside", &[]),
     ("synth", &[]),
 ];
 

@@ -11,8 +11,8 @@ use gstmgdsam2::model::image_graph;
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{Exchange, Frame};
 use gstmgdsam2::signature::{Precision, Signature, image};
-use std::env;
 use std::process::Command;
+use std::{env, fs};
 
 const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.toml");
 
@@ -79,6 +79,48 @@ fn sessions_are_compared_with_f32_once_and_then_come_out_of_the_cache() {
         let validation = validations.get(&opened.backend).unwrap();
         assert!(validation.distance < 1e-4 && validation.f32_blocks.is_empty(), "{validation:?}");
     }
+}
+
+/// The toy in f16 under a tolerance that f16 does not meet.
+#[test]
+fn blocks_that_are_too_coarse_are_rebuilt_in_f32_once_and_recorded() {
+    if !has_onnxruntime() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("strict.toml");
+    let strict = "[tensorrt]\nprecision = \"f16\"\ntolerance = 2e-4\n";
+    fs::write(&recipe, format!("{}\n{strict}", fs::read_to_string(TOY).unwrap())).unwrap();
+    let request = Request {
+        model: recipe.display().to_string(),
+        weights: Weights::random(7),
+        backend: BackendChoice::OnnxRuntime(engines::Provider::Cpu),
+        precision: Some(Precision::F16),
+        cache: Some(folder.path().join("cache")),
+        ..Request::default()
+    };
+    let logits = |stages: &mut Vec<&'static str>| {
+        let mut opened = engines::open(&request, &mut |p| stages.push(p.stage)).unwrap();
+        let mut exchange = Exchange::new(opened.session.side());
+        exchange.image_mut().iter_mut().enumerate().for_each(|(i, byte)| *byte = (i / 7) as u8);
+        opened.session.step(&Frame::default(), &mut exchange).unwrap();
+        (exchange.logits, opened.warnings, opened.backend)
+    };
+    let (first, warnings, backend) = logits(&mut Vec::new());
+    let told = warnings.join("\n");
+    assert!(told.contains("F16 is too coarse here, so these blocks compute in F32"), "{told}");
+    let entries = engines::list_cache(request.cache.clone()).unwrap();
+    let manifests = entries.into_iter().map(|entry| entry.manifest.unwrap());
+    let validations: Vec<_> =
+        manifests.filter_map(|manifest| manifest.validations.get(&backend).cloned()).collect();
+    let [validation] = &validations[..] else { panic!("{validations:?}") };
+    assert!(validation.distance <= 2e-4 && !validation.f32_blocks.is_empty(), "{validation:?}");
+
+    let mut stages = Vec::new();
+    let (again, warnings, _) = logits(&mut stages);
+    assert!(!stages.contains(&"comparing with f32"), "{stages:?}");
+    assert!(!warnings.join("\n").contains("too coarse"), "{warnings:?}");
+    assert_eq!(again, first);
 }
 
 /// A provider that is not in the library, or whose libraries or GPU are missing.

@@ -92,6 +92,16 @@ fn turing_computes_in_f16_alone() {
 }
 
 #[test]
+fn what_tensorrt_reports_comes_with_its_code() {
+    if !has_tensorrt() {
+        return;
+    }
+    let refused = compiled(&graph(TOY, Precision::F32), &[Target::new(7, 5).unwrap()]);
+    let message = refused.unwrap_err().to_string();
+    assert!(message.starts_with("TensorRT: building: k") && message.contains("SM75"), "{message}");
+}
+
+#[test]
 fn what_is_no_graph_is_an_error_in_tensorrts_words() {
     if !has_tensorrt() {
         return;
@@ -210,24 +220,33 @@ fn child_loads_tensorrt() {
 #[test]
 #[ignore = "minutes; tests/engines.sh runs it and prints its table"]
 fn every_recipe_compiles() {
-    let chosen = env::var("MGDSAM2_RECIPES").unwrap_or_default();
-    let chosen: Vec<&str> = chosen.split_whitespace().collect();
+    let chosen = ["RECIPES", "PRECISIONS", "TARGETS"]
+        .map(|name| env::var(format!("MGDSAM2_{name}")).unwrap_or_default().to_lowercase());
+    let [recipes, precisions, targets] =
+        chosen.each_ref().map(|words| words.split_whitespace().collect::<Vec<_>>());
+    let is_chosen = |chosen: &[&str], name: &str| chosen.is_empty() || chosen.contains(&name);
     library::load_parser().unwrap();
     println!(
-        "| recipe | arithmetic | graphs | engines MB | seconds | peak MB | same bytes twice |"
+        "| recipe | arithmetic | GPUs | graphs | engines MB | seconds | peak MB | same bytes twice |"
     );
-    println!("|---|---|---|---|---|---|---|");
-    for recipe in Recipe::list().filter(|name| chosen.is_empty() || chosen.contains(name)) {
+    println!("|---|---|---|---|---|---|---|---|");
+    for recipe in Recipe::list().filter(|name| is_chosen(&recipes, name)) {
         for precision in PRECISIONS {
+            if !is_chosen(&precisions, &format!("{precision:?}").to_lowercase()) {
+                continue;
+            }
+            let all = self::targets(precision).into_iter().map(|target| target.to_string());
+            let targets: Vec<_> = all.filter(|target| is_chosen(&targets, target)).collect();
             // Resets the peak that VmHWM tells.
             fs::write("/proc/self/clear_refs", "5").unwrap();
             let start = Instant::now();
-            let first = all_engines(recipe, precision);
+            let first = all_engines(recipe, precision, &targets);
             let (seconds, peak) = (start.elapsed().as_secs_f64(), peak_mb());
             let megabytes = first.iter().map(|(size, _)| size).sum::<u64>() / 1_000_000;
-            let (graphs, same) = (first.len(), all_engines(recipe, precision) == first);
+            let (graphs, same) = (first.len(), all_engines(recipe, precision, &targets) == first);
             println!(
-                "| {recipe} | {precision:?} | {graphs} | {megabytes} | {seconds:.1} | {peak} | {same} |"
+                "| {recipe} | {precision:?} | {} | {graphs} | {megabytes} | {seconds:.1} | {peak} | {same} |",
+                targets.join(" ")
             );
             assert!(same, "{recipe} {precision:?}");
         }
@@ -235,12 +254,12 @@ fn every_recipe_compiles() {
 }
 
 /// Size and hash of each engine of a recipe, built anew.
-fn all_engines(recipe: &str, precision: Precision) -> Vec<(u64, String)> {
+fn all_engines(recipe: &str, precision: Precision, targets: &[String]) -> Vec<(u64, String)> {
     let folder = tempfile::tempdir().unwrap();
     let request = Request {
         model: recipe.into(),
         precision: Some(precision),
-        targets: targets(precision).iter().map(Target::to_string).collect(),
+        targets: targets.to_vec(),
         ..toy(folder.path())
     };
     let built = engines::build(&request, &mut |_| ()).unwrap();

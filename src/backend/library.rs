@@ -1,5 +1,6 @@
 //! Finds a backend's shared library. None is linked: a program without it starts all the same.
 use crate::backend::BackendError;
+use crate::beside::beside;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -49,7 +50,7 @@ impl Library {
         if let Some(dir) = env::var_os(self.variable).filter(|dir| !dir.is_empty()) {
             return vec![dir.into()];
         }
-        let mut places = beside(&[own_file(), env::current_exe().ok()], self.deps);
+        let mut places = beside(self.deps);
         places.extend(env::split_paths(&env::var_os("LD_LIBRARY_PATH").unwrap_or_default()));
         places.extend(SYSTEM.map(PathBuf::from));
         places.retain(|place| place.is_absolute());
@@ -67,35 +68,6 @@ impl Library {
             .max()
             .map(|(_, name)| folder.join(name))
     }
-}
-
-/// `deps` in the folder of each file and in all folders above it, then in the source tree.
-fn beside(files: &[Option<PathBuf>], deps: &str) -> Vec<PathBuf> {
-    let source_tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = files.iter().flatten().flat_map(|file| file.ancestors().skip(1));
-    let mut places = Vec::new();
-    for folder in folders.chain([source_tree]) {
-        let place = folder.join(deps);
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    places
-}
-
-/// The file that this code was loaded from: the plugin, or the program it is linked into.
-fn own_file() -> Option<PathBuf> {
-    let here = own_file as *const () as usize;
-    let maps = fs::read_to_string("/proc/self/maps").ok()?;
-    let line = maps.lines().find(|line| covers(line, here))?;
-    line.find('/').map(|start| PathBuf::from(&line[start..]))
-}
-
-/// Whether a line of `/proc/self/maps` (`from-to perms offset device inode path`) holds `address`.
-fn covers(line: &str, address: usize) -> bool {
-    let hex = |text| usize::from_str_radix(text, 16).ok();
-    let range = line.split(' ').next().and_then(|range| range.split_once('-'));
-    range.and_then(|(from, to)| Some(hex(from)? <= address && address < hex(to)?)).unwrap_or(false)
 }
 
 /// `.2641` and `.2026.4.1` as numbers; nothing for names that only begin alike.
@@ -118,11 +90,6 @@ mod tests {
         deps: ".deps/some",
         inside: &["", "lib"],
     };
-
-    #[test]
-    fn own_file_is_the_test_program() {
-        assert_eq!(own_file().unwrap(), env::current_exe().unwrap());
-    }
 
     #[test]
     fn the_highest_version_is_taken() {

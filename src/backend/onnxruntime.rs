@@ -8,6 +8,8 @@ pub mod library;
 use self::binding::Binding;
 use crate::backend::{BackendError, DeviceRun, Engine, Tensor, check_tensors};
 use crate::signature::Signature;
+use cudarc::driver::result::stream;
+use cudarc::driver::sys::CUstream;
 use ort::ep::{CPU, CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
@@ -92,14 +94,17 @@ impl Engine for OnnxRuntime {
         binding.run(&mut self.session)
     }
 
-    /// ONNX Runtime runs on a stream of its own: the caller's must be idle, and the run has ended
-    /// when this returns.
+    /// ONNX Runtime runs on a stream of its own: the caller's is waited for before, and the run has
+    /// ended when this returns.
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
         run.check(&self.signature)?;
         let (Provider::Cuda(device) | Provider::TensorRt(device)) = self.provider else {
             let graph = &self.signature.graph;
             return Err(BackendError::NoGpu(format!("engine `{graph}` runs on the CPU")));
         };
+        // SAFETY: the caller vouches for the stream, and queued its inputs in this stream's context.
+        unsafe { stream::synchronize(run.stream as CUstream) }
+            .map_err(|e| refused("waiting for its inputs", &e))?;
         let (kind, place) = (AllocatorType::Device, AllocationDevice::CUDA);
         let memory = MemoryInfo::new(place, device as i32, kind, MemoryType::Default);
         let memory = memory.map_err(|e| refused("naming the GPU's memory", &e))?;

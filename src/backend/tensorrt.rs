@@ -12,6 +12,7 @@ pub mod library;
 mod log;
 mod memory;
 mod progress;
+mod recorder;
 mod target;
 
 pub use compile::{Compile, compile};

@@ -204,9 +204,16 @@ pub struct BenchArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
-    /// Time every GPU backend in every arithmetic, and compare it with OpenVINO in f32
+    /// Time every GPU backend in every arithmetic against OpenVINO in f32, whole frames in CUDA
+    /// memory, and 1 to 16 streams at a time
     #[arg(long, conflicts_with = "json")]
     pub gpu: bool,
+    /// The most streams at a time
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "gpu", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub streams: u8,
+    /// The GPU's peak in its data sheet, in 10^12 operations a second, to hold engines against
+    #[arg(long, value_name = "TFLOPS", requires = "gpu")]
+    pub peak: Option<f64>,
 }
 
 /// `mgdsam2 sheet`.

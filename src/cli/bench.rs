@@ -9,7 +9,7 @@ use super::job;
 use super::progress::Bars;
 use super::stats;
 use gst::prelude::*;
-use gstmgdsam2::backend::{BackendError, Engine, Tensor};
+use gstmgdsam2::backend::{BackendError, DeviceRun, Engine, Tensor};
 use gstmgdsam2::element::MgdSam2Matte;
 use gstmgdsam2::engines::Opened;
 use gstmgdsam2::session::{Exchange, Frame, Prompt, Propagation, Session};
@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Picture sizes and what people call them; 1080p is what the others are compared with.
-const SIZES: [(&str, u32, u32); 3] =
+pub const SIZES: [(&str, u32, u32); 3] =
     [("720p", 1280, 720), ("1080p", 1920, 1080), ("4K", 3840, 2160)];
 const STAGES: [&str; 3] = ["prepare", "refine", "composite"];
 
@@ -28,7 +28,7 @@ const STAGES: [&str; 3] = ["prepare", "refine", "composite"];
 pub fn run(typed: &BenchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let request = job::engine_request(&typed.model.model, &typed.model.weights, None)?;
     if typed.gpu {
-        return gpu::run(&request, typed.runs, bars);
+        return gpu::run(typed, &request, bars);
     }
     let mut opened = engine::open(&request, bars)?;
     let side = opened.session.side();
@@ -79,7 +79,7 @@ pub fn engine_alone(session: &mut Session, runs: u32, bars: &Bars) -> anyhow::Re
 }
 
 /// The time that a share `q` is not above, in milliseconds.
-fn quantile(sorted: &[Duration], q: f64) -> f64 {
+pub fn quantile(sorted: &[Duration], q: f64) -> f64 {
     let rank = (q * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.max(1) - 1).map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }
@@ -135,9 +135,14 @@ impl Engine for Idle {
     fn run(&mut self, _: &[&Tensor], _: &mut [Tensor]) -> Result<(), BackendError> {
         Ok(())
     }
+
+    unsafe fn run_on_device(&mut self, _: DeviceRun) -> Result<(), BackendError> {
+        Ok(())
+    }
 }
 
-fn idle(side: usize) -> Opened {
+/// What runs [`Idle`] on pictures of this side.
+pub fn idle(side: usize) -> Opened {
     let session = Session::new(Box::new(Idle(signature::image(side / 2))))
         .expect("the signature is that of the image path");
     let [model, weights, backend] = ["idle", "none", "none"].map(String::from);

@@ -1,4 +1,4 @@
-//! A device's context, its kernels, and the one stream that all work goes to.
+//! A device's context, its kernels, and a stream that work goes to.
 use super::kernels::Kernels;
 use super::{CudaError, nvrtc};
 use cudarc::driver::sys::CUdevice_attribute::{
@@ -11,20 +11,23 @@ use std::ffi::c_void;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Device memory of one context. Freed when the work that was queued before is done.
 pub type Buffer<T> = CudaSlice<T>;
 
 /// A CUDA context, the project's kernels in it, and a stream.
 ///
-/// All work is queued on the stream and done in that order, whichever threads queue it; so what
-/// one call writes, the next may read, and nothing waits until [`synchronize`](Self::synchronize).
-/// Clones share all three.
+/// Work is queued on the stream and done in that order, whichever threads queue it; so what one
+/// call writes, the next may read, and nothing waits until [`synchronize`](Self::synchronize).
+/// Clones share all three; streams [`beside`](Self::beside) it work at the same time, and are put
+/// in order by [`Event`](super::Event)s.
 #[derive(Clone)]
 pub struct Device {
     pub(super) kernels: Arc<Kernels>,
     pub(super) stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
+    host_copies: Arc<AtomicU64>,
     /// Keeps the context of somebody else; the last to go.
     _owner: Option<Arc<dyn Send + Sync>>,
 }
@@ -71,7 +74,7 @@ impl Device {
         context: Arc<CudaContext>,
         owner: Option<Arc<dyn Send + Sync>>,
     ) -> Result<Self, CudaError> {
-        // SAFETY: there is one stream, whose order is all the order that is needed.
+        // SAFETY: whoever uses a buffer on several streams puts them in order by events.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(CudaError::driver("making a stream"))?;
         let attribute = |which| {
@@ -80,12 +83,27 @@ impl Device {
         let arch = (10 * attribute(MAJOR)? + attribute(MINOR)?) as u32;
         let cubin = nvrtc::cached_cubin(arch)?;
         let kernels = Arc::new(Kernels::load(&context, cubin)?);
-        Ok(Self { kernels, stream, context, _owner: owner })
+        Ok(Self { kernels, stream, context, host_copies: Arc::default(), _owner: owner })
     }
 
-    /// Whether both are clones of one.
+    /// The same context with another stream.
+    pub fn beside(&self) -> Result<Self, CudaError> {
+        let stream = self.context.new_stream().map_err(CudaError::driver("making a stream"))?;
+        Ok(Self { stream, ..self.clone() })
+    }
+
+    /// The same, counting its copies to and from the host in `host_copies`.
+    pub fn counting(self, host_copies: Arc<AtomicU64>) -> Self {
+        Self { host_copies, ..self }
+    }
+
+    /// Whether both are in one context, whatever their streams.
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.stream, &other.stream)
+        Arc::ptr_eq(&self.kernels, &other.kernels)
+    }
+
+    pub(super) fn context(&self) -> &Arc<CudaContext> {
+        &self.context
     }
 
     /// Lets go of errors that were met while memory was freed, which else the next call returns.
@@ -129,19 +147,45 @@ impl Device {
         self.stream.clone_htod(values).map_err(CudaError::driver("copying tables to the device"))
     }
 
-    /// Queues a copy from the host into the first elements of a buffer; `from` has been read when
-    /// this returns.
-    pub fn upload<T: DeviceRepr>(&self, from: &[T], to: &mut Buffer<T>) -> Result<(), CudaError> {
-        check_len("upload", from.len(), to.len())?;
-        self.stream.memcpy_htod(from, to).map_err(CudaError::driver("copying to the device"))
+    /// Queues a copy of the whole of a buffer into one as long.
+    pub fn copy<T: DeviceRepr>(
+        &self,
+        from: &Buffer<T>,
+        to: &mut Buffer<T>,
+    ) -> Result<(), CudaError> {
+        check_len("copy", from.len(), to.len())?;
+        self.stream.memcpy_dtod(from, to).map_err(CudaError::driver("copying on the device"))
     }
 
-    /// Copies the first elements of a buffer to the host, and waits until they are there.
-    pub fn download<T: DeviceRepr>(&self, from: &Buffer<T>, to: &mut [T]) -> Result<(), CudaError> {
-        check_len("download", to.len(), from.len())?;
-        let from = from.slice(..to.len());
-        self.stream.memcpy_dtoh(&from, to).map_err(CudaError::driver("copying to the host"))?;
-        self.synchronize()
+    /// Queues a copy from the host, plane by plane into the first elements of buffers; the planes
+    /// have been read when this returns. All are one picture or tensor, and count as one copy.
+    pub fn upload<'a, T: DeviceRepr + 'a>(
+        &self,
+        planes: impl IntoIterator<Item = (&'a [T], &'a mut Buffer<T>)>,
+    ) -> Result<(), CudaError> {
+        self.host_copies.fetch_add(1, Relaxed);
+        for (from, to) in planes {
+            check_len("upload", from.len(), to.len())?;
+            let copied = self.stream.memcpy_htod(from, to);
+            copied.map_err(CudaError::driver("copying to the device"))?;
+        }
+        Ok(())
+    }
+
+    /// Copies the first elements of buffers to the host, as [`upload`](Self::upload) does from it,
+    /// and waits until they are there.
+    pub fn download<'a, T: DeviceRepr + 'a>(
+        &self,
+        planes: impl IntoIterator<Item = (&'a Buffer<T>, &'a mut [T])>,
+    ) -> Result<(), CudaError> {
+        self.host_copies.fetch_add(1, Relaxed);
+        let queued = planes.into_iter().try_for_each(|(from, to)| {
+            check_len("download", to.len(), from.len())?;
+            let queued = self.stream.memcpy_dtoh(&from.slice(..to.len()), to);
+            queued.map_err(CudaError::driver("copying to the host"))
+        });
+        // Whatever failed, what was queued before it still writes.
+        self.synchronize().and(queued)
     }
 }
 

@@ -4,13 +4,15 @@
 //! error which says what is missing, and nothing else changes.
 mod device;
 mod error;
+mod event;
 mod kernels;
 pub mod nvrtc;
 mod picture;
 
 pub use device::{Buffer, Current, Device};
 pub use error::CudaError;
+pub use event::{Event, Span};
 pub use kernels::{
-    Affine, Alpha, Axis, Colour, Fit, FitScratch, FromYuv, Halved, Lerps, Squash, Tap,
+    Affine, Alpha, Axis, Colour, Fit, FitScratch, FromYuv, Guesses, Halved, Lerps, Squash, Tap,
 };
 pub use picture::{Component, Source, Target};

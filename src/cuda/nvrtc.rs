@@ -1,5 +1,7 @@
 //! Compiles the kernels for a device, once: NVRTC, found at run time, and a cache on disk.
 use super::CudaError;
+use super::kernels::SOURCE;
+use crate::beside::beside;
 use cudarc::nvrtc::{result, sys};
 use libloading::Library;
 use sha2::{Digest, Sha256};
@@ -10,8 +12,6 @@ use std::{env, fs, io, mem};
 
 /// The folder that holds `libnvrtc.so.*`; when set, no other place is looked at.
 pub const DIR_VARIABLE: &str = "MGDSAM2_NVRTC_DIR";
-
-const SOURCE: &str = include_str!("kernels.cu");
 
 /// File names, the best first.
 const NAMES: [&str; 3] = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"];
@@ -127,15 +127,9 @@ fn places() -> Vec<PathBuf> {
     if let Some(dir) = env::var_os(DIR_VARIABLE).filter(|dir| !dir.is_empty()) {
         return vec![dir.into()];
     }
-    let mut places = beside();
+    let mut places = beside(".deps/nvrtc");
+    places.retain(|folder| folder.is_dir());
     places.push(PathBuf::new());
     places.extend(SYSTEM.map(PathBuf::from));
     places
-}
-
-/// `.deps/nvrtc` in the folder of the program and in all folders above it, then in the source tree.
-fn beside() -> Vec<PathBuf> {
-    let program = env::current_exe().unwrap_or_default();
-    let folders = program.ancestors().skip(1).chain([Path::new(env!("CARGO_MANIFEST_DIR"))]);
-    folders.map(|folder| folder.join(".deps/nvrtc")).filter(|folder| folder.is_dir()).collect()
 }

@@ -59,7 +59,7 @@ impl MgdSam2Matte {
         };
         self.stream()?.drain()?;
         gst::info!(CAT, imp = self, "frames come from another CUDA context: {context:?}");
-        let link = Link::new(context).map_err(|e| gst::loggable_error!(CAT, "{e}"));
+        let link = self.contexts.link_in(context).map_err(|e| gst::loggable_error!(CAT, "{e}"));
         let frames = lock(&self.state).as_ref().map_or(1, |state| state.frames);
         let moved = link.and_then(|link| video.moved_to(link, frames)).map_err(|error| {
             gst::element_imp_error!(self, gst::ResourceError::Failed, ("{error}"));

@@ -4,7 +4,7 @@ use super::cuda_memory;
 use crate::frame::{Colorimetry, Matrix, PixelFormat};
 use gst_video::VideoFormat;
 
-/// What the sink pad takes.
+/// What the sink pad takes; those that CUDA memory has too come first.
 pub const INPUTS: [VideoFormat; 13] = [
     VideoFormat::Nv12,
     VideoFormat::I420,
@@ -21,7 +21,7 @@ pub const INPUTS: [VideoFormat; 13] = [
     VideoFormat::Gray8,
 ];
 
-/// What the src pad gives.
+/// What the src pad gives; those that CUDA memory has too come first.
 pub const OUTPUTS: [VideoFormat; 8] = [
     VideoFormat::Rgba,
     VideoFormat::Bgra,
@@ -55,14 +55,14 @@ pub struct Side {
 pub const INPUT: Side = Side {
     system: &INPUTS,
     #[cfg(feature = "cuda")]
-    cuda: &cuda_memory::INPUTS,
+    cuda: cuda_memory::INPUTS,
 };
 
 /// The src pad's.
 pub const OUTPUT: Side = Side {
     system: &OUTPUTS,
     #[cfg(feature = "cuda")]
-    cuda: &cuda_memory::OUTPUTS,
+    cuda: cuda_memory::OUTPUTS,
 };
 
 impl Side {

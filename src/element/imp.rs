@@ -307,6 +307,8 @@ impl MgdSam2Matte {
             *engine = Some(Engine::load(settings, opener, self.obj().upcast_ref())?);
         }
         *lock(&self.stats) = Stats::default();
+        #[cfg(feature = "cuda")]
+        self.contexts.forget_host_copies();
         Ok(())
     }
 

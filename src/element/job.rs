@@ -6,6 +6,8 @@ use super::negotiate::Video;
 use super::qos::Qos;
 use super::stream::Permit;
 #[cfg(feature = "cuda")]
+use crate::cuda::Device;
+#[cfg(feature = "cuda")]
 use crate::frame::FrameError;
 use crate::frame::{FrameView, FrameViewMut};
 use crate::matter::Job;
@@ -112,10 +114,10 @@ impl Job for FrameJob {
     }
 
     #[cfg(feature = "cuda")]
-    fn settle(&mut self) -> Result<(), FrameError> {
+    fn settle(&mut self, lane: &Device) -> Result<(), FrameError> {
         match &mut self.pictures {
             Pictures::Host(..) => Ok(()),
-            Pictures::Device(pictures) => pictures.settle(),
+            Pictures::Device(pictures) => pictures.settle(lane),
         }
     }
 

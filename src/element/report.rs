@@ -90,6 +90,10 @@ impl MgdSam2Matte {
                 .field("backend", facts.backend)
                 .field("precision", facts.precision);
         }
+        #[cfg(feature = "cuda")]
+        {
+            structure = structure.field("host-copies", self.contexts.host_copies());
+        }
         lock(&self.stats).fill(structure).build()
     }
 }

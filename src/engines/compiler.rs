@@ -6,6 +6,7 @@ mod openvino;
 mod tensorrt;
 
 use self::openvino::OpenVinoCpu;
+use super::recipe::TensorRtRecipe;
 use super::{BackendChoice, EngineError, Recipe, Request};
 use crate::backend::{BackendError, Engine};
 use crate::signature::{Precision, Signature};
@@ -30,14 +31,21 @@ pub(super) trait Compiler {
     /// For people: library, version, processor.
     fn describe(&self) -> String;
 
+    /// How the recipe has it compute; none where it needs no proof.
+    fn trial(&self) -> Option<&TensorRtRecipe> {
+        None
+    }
+
     /// What an engine computes in: what is `asked` for, or else the fastest that the recipe
-    /// allows, which for the CPU is `on_cpu`.
+    /// allows, which for OpenVINO is `on_cpu`.
     fn precision(
         &self,
         asked: Option<Precision>,
         on_cpu: Precision,
-        warnings: &mut Vec<String>,
-    ) -> Precision;
+        _warnings: &mut Vec<String>,
+    ) -> Precision {
+        asked.unwrap_or_else(|| self.trial().map_or(on_cpu, |recipe| recipe.precision))
+    }
 
     /// What the graph of an engine is written in that computes in `precision`: the same, unless
     /// the backend lowers graphs itself.
@@ -68,12 +76,6 @@ pub(super) trait Compiler {
     /// The layers of what [`compile`](Self::compile) wrote, as the backend describes them.
     fn inspect(&self, _file: &File, _signature: &Signature) -> Result<String, BackendError> {
         Err(BackendError::NoInspector { backend: self.backend() })
-    }
-
-    /// The largest relative L2 distance of its outputs from an f32 reference that is let through;
-    /// none where the arithmetic needs no proof.
-    fn tolerance(&self) -> Option<f64> {
-        None
     }
 }
 

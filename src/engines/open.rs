@@ -66,7 +66,7 @@ impl Plan {
     /// Whether it was TensorRT that failed, and not a user who stopped it.
     pub(super) fn may_fall_back(&self, why: &EngineError) -> bool {
         let is_interrupted = matches!(why, EngineError::Backend(BackendError::Interrupted));
-        self.compiler.tolerance().is_some() && !is_interrupted
+        self.compiler.trial().is_some() && !is_interrupted
     }
 
     /// The engines from `request`'s cache, built first if need be, in the order of [`graphs`].
@@ -90,8 +90,9 @@ impl Plan {
         self.each(request, opening, |build, progress| {
             let stored = stored.next().expect("there is one for each graph");
             let (engine, stored) = build.open(stored, progress)?;
-            match build.compiler.tolerance() {
-                Some(tolerance) if !build.is_proved(&stored) => {
+            match build.compiler.trial() {
+                Some(recipe) if !build.is_proved(&stored) => {
+                    let tolerance = recipe.tolerance;
                     Proof::new(build, request.threads, progress, engine, stored)?.settle(tolerance)
                 }
                 _ => Ok(engine),

@@ -38,13 +38,6 @@ pub enum FrameError {
     /// [`Coefficients`](super::refine::Coefficients) that nothing was fitted to.
     #[error("coefficients: expected a fitted matte, found none")]
     NotFitted,
-    /// Foreground colours are estimated on the host alone.
-    #[cfg(feature = "cuda")]
-    #[error(
-        "foreground colours: not estimated in CUDA memory; set foreground=original, or use \
-         cudadownload before and system memory behind"
-    )]
-    ForegroundOnDevice,
     /// The device refused, or has no memory left.
     #[cfg(feature = "cuda")]
     #[error(transparent)]

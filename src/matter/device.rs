@@ -1,13 +1,17 @@
-//! The stages' work on a device: queued, on the stream of the frame's device.
+//! The stages' work on a device: queued, each stage's on a stream of its own, so that frames overlap
+//! there as they do on the host. What one stage leaves for the next carries the event to wait for.
 //!
 //! What a stage keeps belongs to one device, and is made anew when frames come from another.
+use super::Times;
 use super::place::Fitted;
-use crate::cuda::Device;
+use crate::cuda::{CudaError, Device, Event, Span};
 use crate::frame::FrameError;
 use crate::frame::composite::Output;
 use crate::frame::device::{self, DeviceFrame};
+use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
-use crate::session::{DeviceExchange, Exchange};
+use crate::session::{DeviceExchange, Exchange, Spans};
+use std::mem;
 
 /// A frame and its matte in the memory of a device.
 pub struct OnDevice<'a> {
@@ -17,26 +21,39 @@ pub struct OnDevice<'a> {
     pub source: &'a DeviceFrame,
     /// The picture to write, of the same size.
     pub target: &'a DeviceFrame,
+    /// The ends of what was queued on either before, where that may not be done yet.
+    pub ready: [Option<&'a Event>; 2],
 }
 
-/// Something in a device's memory, which must go before the device.
+impl OnDevice<'_> {
+    /// What is queued on `lane` from now on may use both pictures.
+    fn wait_on(&self, lane: &Device) -> Result<(), CudaError> {
+        self.ready.into_iter().flatten().try_for_each(|ready| lane.wait_for(ready))
+    }
+}
+
+/// Something in a device's memory, which must go before the device, and the stream of its stage.
 struct Kept<T>(Option<(T, Device)>);
 
 impl<T> Kept<T> {
     /// What is kept on `device`, or what `make` makes there.
-    fn on(
+    fn on<E: From<CudaError>>(
         &mut self,
         device: &Device,
-        make: impl FnOnce() -> Result<T, FrameError>,
-    ) -> Result<&mut T, FrameError> {
+        make: impl FnOnce(&Device) -> Result<T, E>,
+    ) -> Result<(&mut T, &Device), E> {
         if self.0.as_ref().is_some_and(|(_, of)| !of.is(device)) {
             self.0 = None;
         }
         let kept = match self.0.take() {
             Some(kept) => kept,
-            None => (make()?, device.clone()),
+            None => {
+                let lane = device.beside()?;
+                (make(&lane)?, lane)
+            }
         };
-        Ok(&mut self.0.insert(kept).0)
+        let (kept, lane) = self.0.insert(kept);
+        Ok((kept, lane))
     }
 }
 
@@ -45,9 +62,6 @@ impl<T> Default for Kept<T> {
         Self(None)
     }
 }
-
-/// Coefficients, and whose memory they lie in.
-pub type Coefficients = (device::Coefficients, Device);
 
 pub struct Squash {
     side: usize,
@@ -60,13 +74,45 @@ impl Squash {
     }
 
     pub fn run(&mut self, on: &OnDevice, exchange: &mut Exchange) -> Result<(), FrameError> {
-        let there = match exchange.on_device.take().filter(|there| there.device.is(on.device)) {
+        let make = |_: &Device| Ok::<_, FrameError>(device::Squash::new(self.side));
+        let (squash, lane) = self.squash.on(on.device, make)?;
+        let there = match exchange.on_device.take().filter(|there| there.device.is(lane)) {
             Some(there) => there,
-            None => DeviceExchange::new(on.device, self.side)?,
+            None => DeviceExchange::new(lane, self.side)?,
         };
-        let there = exchange.on_device.insert(there);
-        let squash = self.squash.on(on.device, || Ok(device::Squash::new(self.side)))?;
-        squash.run(on.device, on.source, &mut there.image)
+        let DeviceExchange { image, last, spans, .. } = exchange.on_device.insert(there);
+        on.wait_on(lane)?;
+        lane.wait_for(last)?;
+        lane.timed(&mut spans.prepare, || squash.run(lane, on.source, image))?;
+        Ok(lane.record(last)?)
+    }
+}
+
+/// Coefficients, and what their frame took until they were made.
+pub struct Coefficients {
+    coefficients: device::Coefficients,
+    /// The end of what was last queued on them.
+    last: Event,
+    spans: Spans,
+    refine: Span,
+    /// Whose memory they lie in, and the stream that it came from.
+    device: Device,
+}
+
+impl Coefficients {
+    fn new(device: &Device, side: usize) -> Result<Self, CudaError> {
+        let coefficients = device::Coefficients::new(device, side)?;
+        let (last, spans, refine) = (device.event()?, Spans::new(device)?, device.span()?);
+        device.record(&last)?;
+        Ok(Self { coefficients, last, spans, refine, device: device.clone() })
+    }
+}
+
+impl Drop for Coefficients {
+    /// Memory is freed in the order of the stream that it came from.
+    fn drop(&mut self) {
+        // Where the device fails, nothing is left to be waited for.
+        let _ = self.device.wait_for(&self.last);
     }
 }
 
@@ -82,37 +128,65 @@ impl Refine {
 
     pub fn fit(
         &mut self,
-        on: &DeviceExchange,
+        on: &mut DeviceExchange,
         mode: RefineMode,
         fitted: &mut Fitted,
     ) -> Result<(), FrameError> {
-        let DeviceExchange { image, logits, device } = on;
-        let (mut coefficients, _) = match fitted.device.take().filter(|(_, of)| of.is(device)) {
-            Some(kept) => kept,
-            None => (device::Coefficients::new(device, self.side)?, device.clone()),
+        let make = |lane: &Device| device::Refine::new(lane, self.side);
+        let (refine, lane) = self.refine.on(&on.device, make)?;
+        let there = match fitted.device.take().filter(|there| there.device.is(lane)) {
+            Some(there) => there,
+            None => Coefficients::new(lane, self.side)?,
         };
-        let make = || Ok(device::Refine::new(device, self.side)?);
-        self.refine.on(device, make)?.fit(device, image, logits, mode, &mut coefficients)?;
-        fitted.device = Some((coefficients, device.clone()));
-        Ok(())
+        let there = fitted.device.insert(there);
+        let (image, logits) = (&on.image, &on.logits);
+        lane.wait_for(&on.last)?;
+        lane.wait_for(&there.last)?;
+        lane.timed(&mut there.refine, || {
+            refine.fit(lane, image, logits, mode, &mut there.coefficients)
+        })?;
+        lane.record(&on.last)?;
+        // The exchange goes to another frame.
+        mem::swap(&mut there.spans, &mut on.spans);
+        Ok(lane.record(&there.last)?)
     }
 }
 
 #[derive(Default)]
 pub struct Composite {
-    composite: Kept<device::Composite>,
+    composite: Kept<(device::Composite, Span)>,
 }
 
 impl Composite {
+    /// Gives the stream on which the matte is made.
     pub fn run(
         &mut self,
         on: &OnDevice,
         fitted: &Fitted,
+        foreground: Foreground,
         output: Output,
-    ) -> Result<(), FrameError> {
-        let coefficients = fitted.device.as_ref().filter(|(_, of)| of.is(on.device));
-        let (coefficients, _) = coefficients.ok_or(FrameError::NotFitted)?;
-        let composite = self.composite.on(on.device, || Ok(device::Composite::new()))?;
-        composite.run(on.device, on.source, coefficients, output, on.target)
+    ) -> Result<Device, FrameError> {
+        let there = fitted.device.as_ref().filter(|there| there.device.is(on.device));
+        let Coefficients { coefficients, last, .. } = there.ok_or(FrameError::NotFitted)?;
+        let make = |lane: &Device| Ok::<_, CudaError>((device::Composite::new(), lane.span()?));
+        let ((composite, span), lane) = self.composite.on(on.device, make)?;
+        on.wait_on(lane)?;
+        lane.wait_for(last)?;
+        let OnDevice { source, target, .. } = *on;
+        lane.timed(span, || composite.run(lane, source, coefficients, foreground, output, target))?;
+        lane.record(last)?;
+        Ok(lane.clone())
+    }
+
+    /// What a frame that is done took on the device, where its work was done there.
+    pub fn times(&mut self, fitted: &mut Fitted, times: &mut Times) {
+        if let Some(Coefficients { spans, refine, .. }) = &mut fitted.device {
+            times.prepare = spans.prepare.take().or(times.prepare);
+            times.infer = spans.infer.take().or(times.infer);
+            times.refine = refine.take().or(times.refine);
+        }
+        if let Some(((_, span), _)) = &mut self.composite.0 {
+            times.composite = span.take().unwrap_or(times.composite);
+        }
     }
 }

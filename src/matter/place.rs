@@ -74,12 +74,12 @@ impl Refine {
 
     pub fn fit(
         &mut self,
-        exchange: &Exchange,
+        exchange: &mut Exchange,
         mode: RefineMode,
         fitted: &mut Fitted,
     ) -> Result<(), FrameError> {
         #[cfg(feature = "cuda")]
-        if let Some(on) = &exchange.on_device {
+        if let Some(on) = &mut exchange.on_device {
             return self.device.fit(on, mode, fitted);
         }
         self.host.fit(exchange.image(), exchange.logits(), mode, &mut fitted.host)
@@ -104,13 +104,16 @@ impl Composite {
     ) -> Result<(), FrameError> {
         #[cfg(feature = "cuda")]
         if let Some(on) = job.on_device() {
-            if foreground == Foreground::Estimated {
-                return Err(FrameError::ForegroundOnDevice);
-            }
-            self.device.run(&on, fitted, output)?;
-            return job.settle();
+            let lane = self.device.run(&on, fitted, foreground, output)?;
+            return job.settle(&lane);
         }
         let (source, mut target) = job.views();
         self.host.run(&source, &fitted.host, foreground, output, &mut target)
+    }
+
+    /// Puts the device's own times in place of the host's, which are of queueing.
+    #[cfg(feature = "cuda")]
+    pub fn times(&mut self, fitted: &mut Fitted, times: &mut super::Times) {
+        self.device.times(fitted, times);
     }
 }

@@ -6,6 +6,8 @@ use super::{SessionError, floats, values};
 #[cfg(feature = "cuda")]
 use crate::backend::{BackendError, DeviceRun};
 use crate::backend::{Engine, Tensor};
+#[cfg(feature = "cuda")]
+use crate::cuda::Device;
 use crate::signature;
 use crate::signature::detail::DetailShape;
 
@@ -48,22 +50,31 @@ impl Detail {
         }
     }
 
-    /// Queues a run on the device that `exchange` lies on; false, and nothing is queued, if the
-    /// engine does not run there.
+    /// Queues a run on `lane`, a stream of the device that `exchange` lies on; false, and nothing is
+    /// queued, if the engine does not run there.
     #[cfg(feature = "cuda")]
-    pub(super) fn run_on_device(&mut self, on: &mut DeviceExchange) -> Result<bool, SessionError> {
-        let DeviceExchange { image, logits, device } = on;
+    pub(super) fn run_on_device(
+        &mut self,
+        lane: &Device,
+        on: &mut DeviceExchange,
+    ) -> Result<bool, SessionError> {
         let run = DeviceRun {
-            inputs: vec![device.address(image)],
-            outputs: vec![device.address(logits)],
-            stream: device.stream_handle() as u64,
+            inputs: vec![lane.address(&on.image)],
+            outputs: vec![lane.address(&on.logits)],
+            stream: lane.stream_handle() as u64,
         };
-        // SAFETY: both buffers are of the signature's size and in use until the frame is done,
-        // which waits for this stream.
-        match unsafe { self.engine.run_on_device(run) } {
-            Err(BackendError::NoGpu(_)) => Ok(false),
-            done => Ok(done.map(|()| true)?),
+        lane.wait_for(&on.last)?;
+        let queued = lane.timed(&mut on.spans.infer, || {
+            // SAFETY: both buffers are of the signature's size and in use until `last`, which is
+            // recorded behind this run.
+            unsafe { self.engine.run_on_device(run) }.map_err(SessionError::from)
+        });
+        match queued {
+            Err(SessionError::Backend(BackendError::NoGpu(_))) => return Ok(false),
+            queued => queued?,
         }
+        lane.record(&on.last)?;
+        Ok(true)
     }
 
     /// `image` (1, 2S, 2S, 3) and, of a divided path, what the first half said of it, to `logits`.

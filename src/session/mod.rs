@@ -25,7 +25,7 @@ pub use mask_selection::MaskSelection;
 pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use memory_selection::{Evidence, MemorySelection};
 #[cfg(feature = "cuda")]
-pub use on_device::DeviceExchange;
+pub use on_device::{DeviceExchange, Spans};
 pub use prompt::{Point, PointKind, Prompt};
 pub use propagation::{Frame, MemoryState, Propagation};
 pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
@@ -35,6 +35,8 @@ use self::encoder::Encoder;
 use self::follower::{Follower, Task, Use};
 use self::tracker::NO_OBJECT;
 use crate::backend::{Engine, Tensor};
+#[cfg(feature = "cuda")]
+use crate::cuda::Device;
 use crate::signature::detail::DetailShape;
 use std::{panic, thread};
 
@@ -44,6 +46,9 @@ pub struct Session {
     detail: Option<Detail>,
     tracking: Option<(Encoder, Follower)>,
     listener: Option<Listener>,
+    /// Where engines run that run on a device.
+    #[cfg(feature = "cuda")]
+    lane: Option<Device>,
 }
 
 /// Sees each inferred frame's logits (1, 1, side, side), as the matte is made of them.
@@ -57,7 +62,7 @@ impl Session {
         let inp_size = side.unwrap_or(0) / 2;
         let shape = DetailShape { inp_size, embed_dim: 0, d_model: 0, is_prompted: false };
         let detail = Some(Detail::new(image, &shape, false)?);
-        Ok(Self { side: 2 * inp_size, detail, tracking: None, listener: None })
+        Ok(Self::of(2 * inp_size, detail, None))
     }
 
     /// A tracker with the engine that looks at pictures for it, beside the detail path or alone.
@@ -77,7 +82,18 @@ impl Session {
         let side = shape.map_or(tracker.shape().side, |shape| 2 * shape.inp_size);
         let detail = detail.map(|(engine, shape)| Detail::new(engine, &shape, encoder.is_shared()));
         let tracking = Some((encoder, Follower::new(tracker)));
-        Ok(Self { side, detail: detail.transpose()?, tracking, listener: None })
+        Ok(Self::of(side, detail.transpose()?, tracking))
+    }
+
+    fn of(side: usize, detail: Option<Detail>, tracking: Option<(Encoder, Follower)>) -> Self {
+        Self {
+            side,
+            detail,
+            tracking,
+            listener: None,
+            #[cfg(feature = "cuda")]
+            lane: None,
+        }
     }
 
     /// The side of the square picture that [`step`](Self::step) takes, in pixels: the detail

@@ -3,17 +3,23 @@ use gstmgdsam2::cuda::{CudaError, nvrtc};
 
 /// Turing to Blackwell, Jetsons and Hopper included.
 const ARCHITECTURES: [u32; 12] = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121];
-const KERNELS: [&str; 10] = [
+const KERNELS: [&str; 16] = [
     "squash",
     "fit_alpha",
     "fit_cells",
     "fit_slopes",
     "fit_mean",
     "fit_offset",
+    "guess_measure",
+    "guess_gather",
+    "guess_settle",
+    "guess_spread",
     "composite_gray",
     "composite_gray16",
     "composite_packed",
+    "composite_packed_estimated",
     "composite_a420",
+    "composite_a420_estimated",
 ];
 
 /// What the assembler says of one kernel.

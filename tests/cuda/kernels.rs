@@ -1,5 +1,5 @@
 //! Kernels against the CPU's loops, on random frames of odd sizes in every layout: the same bytes.
-use crate::device;
+//! On whatever device: the emulated one here, a real one in `tests/gpu`.
 use crate::pictures::{BT709, COLORIMETRIES, INPUTS, Noise, Picture, TARGETS};
 use gstmgdsam2::cuda::{Buffer, Device};
 use gstmgdsam2::frame::composite::{Composite, Output};
@@ -31,9 +31,8 @@ fn upload(device: &Device, picture: &Picture) -> Uploaded {
 }
 
 fn download(device: &Device, uploaded: &Uploaded, picture: &mut Picture) {
-    for (plane, (bytes, _)) in uploaded.planes.iter().zip(&mut picture.planes) {
-        device.download(plane, bytes).unwrap();
-    }
+    let host = picture.planes.iter_mut().map(|(bytes, _)| &mut bytes[..]);
+    device.download(uploaded.planes.iter().zip(host)).unwrap();
 }
 
 /// Blobs of both signs, with saturated middles, noise, and a few values that are no numbers.
@@ -59,9 +58,7 @@ fn assert_same(got: &[u8], want: &[u8], what: &str) {
 const SIZES: [((usize, usize), usize, usize); 5] =
     [((61, 43), 48, 3), ((130, 8), 33, 0), ((64, 32), 144, 16), ((7, 301), 16, 1), ((1, 1), 5, 0)];
 
-#[test]
-fn squash_gives_the_cpus_bytes() {
-    let Some(device) = device() else { return };
+pub fn squash_gives_the_cpus_bytes(device: &Device) {
     let mut noise = Noise(1);
     for format in INPUTS {
         // One object for all sizes: its tables must follow.
@@ -74,11 +71,11 @@ fn squash_gives_the_cpus_bytes() {
                 let picture = Picture::new(format, size, colorimetry, padding).noise(&mut noise);
                 let mut want = vec![0; 3 * side * side];
                 Squash::new(side).run(&picture.view(), &mut want).unwrap();
-                let uploaded = upload(&device, &picture);
+                let uploaded = upload(device, &picture);
                 let mut image = device.zeros(3 * side * side).unwrap();
-                squash.run(&device, &uploaded.frame, &mut image).unwrap();
+                squash.run(device, &uploaded.frame, &mut image).unwrap();
                 let mut got = vec![0; want.len()];
-                device.download(&image, &mut got).unwrap();
+                device.download([(&image, &mut got[..])]).unwrap();
                 assert_same(&got, &want, &format!("{format:?} {size:?} to {side}"));
             }
         }
@@ -89,10 +86,13 @@ fn targets() -> impl Iterator<Item = PixelFormat> {
     TARGETS.into_iter().chain([PixelFormat::Gray16Le])
 }
 
-/// Fits both and composites with both onto every target.
-#[test]
-fn fit_and_composite_give_the_cpus_bytes() {
-    let Some(device) = device() else { return };
+/// From logits to a matte.
+type How = (RefineMode, Foreground, Output);
+
+const FOREGROUNDS: [Foreground; 2] = [Foreground::Original, Foreground::Estimated];
+
+/// Fits both and composites with both onto every target, in both kinds of colours.
+pub fn fit_and_composite_give_the_cpus_bytes(device: &Device) {
     let mut noise = Noise(2);
     let outputs = [Output::Straight, Output::Premultiplied, Output::Over([200, 30, 90])];
     for (i, format) in INPUTS.into_iter().enumerate() {
@@ -103,25 +103,41 @@ fn fit_and_composite_give_the_cpus_bytes() {
             let picture = Picture::new(format, size, from, padding).noise(&mut noise);
             let into = Picture::new(target, size, to, padding).noise(&mut noise);
             for mode in [RefineMode::GuidedFilter, RefineMode::Off] {
-                let output = outputs[(i + 2 * j) % 3];
-                compare(&device, &picture, &into, side, mode, output, &mut noise);
+                for foreground in FOREGROUNDS {
+                    let how = (mode, foreground, outputs[(i + 2 * j) % 3]);
+                    compare(device, &picture, &into, side, how, &mut noise);
+                }
             }
         }
     }
 }
 
 /// Rows of 16 bytes and more, where whole vectors are read and written.
-#[test]
-fn aligned_frames_give_the_cpus_bytes() {
-    let Some(device) = device() else { return };
+pub fn aligned_frames_give_the_cpus_bytes(device: &Device) {
     let mut noise = Noise(3);
     for format in INPUTS {
         for target in targets() {
             let picture = Picture::new(format, (160, 18), BT709, 0).noise(&mut noise);
             let into = Picture::new(target, (160, 18), BT709, 0).noise(&mut noise);
-            let (mode, output) = (RefineMode::GuidedFilter, Output::Straight);
-            compare(&device, &picture, &into, 32, mode, output, &mut noise);
+            for foreground in FOREGROUNDS {
+                let how = (RefineMode::GuidedFilter, foreground, Output::Straight);
+                compare(device, &picture, &into, 32, how, &mut noise);
+            }
         }
+    }
+}
+
+/// Many levels of cells, an odd number at the edges; and frames that are all foreground, where
+/// there is nothing to estimate.
+pub fn estimated_colours_of_large_and_plain_frames_are_the_cpus(device: &Device) {
+    let mut noise = Noise(4);
+    for target in [PixelFormat::Rgba, PixelFormat::A420] {
+        let picture = Picture::new(PixelFormat::Nv12, (531, 277), BT709, 0).noise(&mut noise);
+        let into = Picture::new(target, (531, 277), BT709, 0);
+        let how = (RefineMode::GuidedFilter, Foreground::Estimated, Output::Straight);
+        compare(device, &picture, &into, 64, how, &mut noise);
+        let all = vec![9.0; 64 * 64];
+        compare_logits(device, &picture, &into, &all, how);
     }
 }
 
@@ -130,44 +146,57 @@ fn compare(
     picture: &Picture,
     into: &Picture,
     side: usize,
-    mode: RefineMode,
-    output: Output,
+    how: How,
     noise: &mut Noise,
 ) {
+    compare_logits(device, picture, into, &logits(side, noise), how);
+}
+
+/// `logits` are of a square picture.
+fn compare_logits(
+    device: &Device,
+    picture: &Picture,
+    into: &Picture,
+    logits: &[f32],
+    (mode, foreground, output): How,
+) {
+    let side = logits.len().isqrt();
     let mut image = vec![0; 3 * side * side];
     Squash::new(side).run(&picture.view(), &mut image).unwrap();
-    let logits = logits(side, noise);
     let (mut want, mut coefficients) = (into.clone(), Coefficients::new());
-    Refine::new(side).fit(&image, &logits, mode, &mut coefficients).unwrap();
+    Refine::new(side).fit(&image, logits, mode, &mut coefficients).unwrap();
     Composite::new()
-        .run(&picture.view(), &coefficients, Foreground::Original, output, &mut want.view_mut())
+        .run(&picture.view(), &coefficients, foreground, output, &mut want.view_mut())
         .unwrap();
 
-    let (image, logits) = (device.copied(&image).unwrap(), device.copied(&logits).unwrap());
+    let (image, logits) = (device.copied(&image).unwrap(), device.copied(logits).unwrap());
     let mut coefficients = gpu::Coefficients::new(device, side).unwrap();
     let mut refine = gpu::Refine::new(device, side).unwrap();
     refine.fit(device, &image, &logits, mode, &mut coefficients).unwrap();
     let (source, target) = (upload(device, picture), upload(device, into));
-    gpu::Composite::new().run(device, &source.frame, &coefficients, output, &target.frame).unwrap();
+    gpu::Composite::new()
+        .run(device, &source.frame, &coefficients, foreground, output, &target.frame)
+        .unwrap();
     let mut got = into.clone();
     download(device, &target, &mut got);
     for (plane, (got, want)) in got.planes.iter().zip(&want.planes).enumerate() {
         let (from, to) = (picture.format, into.format);
         let size = (picture.width, picture.height);
-        let what = format!("{from:?} to {to:?}, {size:?} by {side}, {mode:?} {output:?}: {plane}");
+        let what = format!(
+            "{from:?} to {to:?}, {size:?} by {side}, {mode:?} {foreground:?} {output:?}: {plane}"
+        );
         assert_same(&got.0, &want.0, &what);
     }
 }
 
-#[test]
-fn a_target_of_another_size_or_kind_is_an_error() {
-    let Some(device) = device() else { return };
-    let picture = |format, size| upload(&device, &Picture::new(format, size, BT709, 0));
-    let coefficients = gpu::Coefficients::new(&device, 8).unwrap();
+pub fn a_target_of_another_size_or_kind_is_an_error(device: &Device) {
+    let picture = |format, size| upload(device, &Picture::new(format, size, BT709, 0));
+    let coefficients = gpu::Coefficients::new(device, 8).unwrap();
     let source = picture(PixelFormat::Nv12, (8, 8));
     let run = |target: &Uploaded| {
         let (frame, target) = (&source.frame, &target.frame);
-        gpu::Composite::new().run(&device, frame, &coefficients, Output::Straight, target)
+        let (foreground, output) = (Foreground::Original, Output::Straight);
+        gpu::Composite::new().run(device, frame, &coefficients, foreground, output, target)
     };
     let (expected, found) = ((8, 8), (8, 9));
     assert_eq!(

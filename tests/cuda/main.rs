@@ -12,12 +12,9 @@ mod pictures;
 
 use gstmgdsam2::cuda::{CudaError, Device};
 
-/// A device on the emulated driver, or with `MGDSAM2_REAL_CUDA` set on the machine's own; none, with
-/// the reason printed, where it cannot be had.
-pub fn device() -> Option<Device> {
-    if std::env::var_os("MGDSAM2_REAL_CUDA").is_none() {
-        fakecuda::driver()?;
-    }
+/// A device on the emulated driver; none, with the reason printed, where it cannot be had.
+fn device() -> Option<Device> {
+    fakecuda::driver()?;
     match Device::primary(0) {
         Ok(device) => Some(device),
         Err(error @ CudaError::NoCompiler { .. }) => {
@@ -26,4 +23,29 @@ pub fn device() -> Option<Device> {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+#[test]
+fn squash_gives_the_cpus_bytes() {
+    device().iter().for_each(kernels::squash_gives_the_cpus_bytes);
+}
+
+#[test]
+fn fit_and_composite_give_the_cpus_bytes() {
+    device().iter().for_each(kernels::fit_and_composite_give_the_cpus_bytes);
+}
+
+#[test]
+fn aligned_frames_give_the_cpus_bytes() {
+    device().iter().for_each(kernels::aligned_frames_give_the_cpus_bytes);
+}
+
+#[test]
+fn estimated_colours_of_large_and_plain_frames_are_the_cpus() {
+    device().iter().for_each(kernels::estimated_colours_of_large_and_plain_frames_are_the_cpus);
+}
+
+#[test]
+fn a_target_of_another_size_or_kind_is_an_error() {
+    device().iter().for_each(kernels::a_target_of_another_size_or_kind_is_an_error);
 }

@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -56,12 +57,15 @@ struct Context {
     std::set<Stream *> streams;
 };
 
-struct Event {
+struct Reached {
     std::mutex mutex;
     std::condition_variable changed;
     uint64_t recorded = 0, reached = 0;
     std::chrono::steady_clock::time_point when;
 };
+
+// May be destroyed while streams still wait for it.
+struct Event : std::shared_ptr<Reached> {};
 
 struct Module {
     Context *context;
@@ -70,7 +74,21 @@ struct Module {
 struct Function {
     Context *context;
     const Kernel *kernel;
+    std::string name;
 };
+
+// A kernel that is not begun before another has been run so often.
+struct Gate {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::string kernel, until;
+    long runs = 0;
+    bool stood_still = false;
+    std::map<std::string, long> ran;
+} gate;
+
+// A test that would wait for ever fails after this.
+const auto PATIENCE = std::chrono::seconds(20);
 
 std::mutex state;
 std::set<Context *> contexts;
@@ -82,7 +100,7 @@ thread_local std::vector<Context *> stack;
 std::atomic<bool> lost{false};
 std::atomic<long> allocations_left{-1};
 std::atomic<long> delay_us{0};
-std::atomic<unsigned long> uploads{0}, downloads{0}, launches{0}, allocations{0};
+std::atomic<unsigned long> uploads{0}, downloads{0}, launches{0}, allocations{0}, waits{0};
 
 Context *current() { return stack.empty() ? nullptr : stack.back(); }
 
@@ -110,6 +128,17 @@ Stream *new_stream(Context *context, bool blocking) {
     stream->worker = std::thread(work, stream);
     context->streams.insert(stream);
     return stream;
+}
+
+void run(const std::string &name, const Kernel *kernel, const void *parameter, const unsigned *grid, const unsigned *block) {
+    std::unique_lock<std::mutex> lock(gate.mutex);
+    auto is_open = [&] { return gate.kernel != name || gate.ran[gate.until] >= gate.runs; };
+    gate.stood_still |= !gate.changed.wait_for(lock, PATIENCE, is_open);
+    lock.unlock();
+    kernel->run(parameter, grid, block);
+    lock.lock();
+    gate.ran[name]++;
+    gate.changed.notify_all();
 }
 
 void wait_for(Stream *stream) {
@@ -243,12 +272,28 @@ API void fakecuda_lose(int is_lost) { lost = is_lost; }
 API void fakecuda_allocations_left(long count) { allocations_left = count; }
 // How long a stream waits before each piece of work.
 API void fakecuda_delay_us(long us) { delay_us = us; }
-// Copies from the host, to the host, kernels, allocations, so far.
-API void fakecuda_counts(unsigned long counts[4]) {
+// `kernel` is not begun before `until` has been run `runs` times from now on; an empty name is no kernel.
+API void fakecuda_hold(const char *kernel, const char *until, long runs) {
+    std::lock_guard<std::mutex> lock(gate.mutex);
+    gate.kernel = kernel;
+    gate.until = until;
+    gate.runs = runs;
+    gate.stood_still = false;
+    gate.ran.clear();
+    gate.changed.notify_all();
+}
+// Whether a kernel was held in vain.
+API int fakecuda_stood_still() {
+    std::lock_guard<std::mutex> lock(gate.mutex);
+    return gate.stood_still;
+}
+// Copies from the host, to the host, kernels, allocations, waits of the host, so far.
+API void fakecuda_counts(unsigned long counts[5]) {
     counts[0] = uploads;
     counts[1] = downloads;
     counts[2] = launches;
     counts[3] = allocations;
+    counts[4] = waits;
 }
 
 // ---- the driver -----------------------------------------------------------------------------
@@ -332,6 +377,7 @@ API CUresult cuCtxSetCurrent(Context *context) {
     return SUCCESS;
 }
 API CUresult cuCtxSynchronize() {
+    waits++;
     if (!current()) return INVALID_CONTEXT;
     std::vector<Stream *> streams;
     {
@@ -419,55 +465,56 @@ API CUresult cuStreamDestroy_v2(Stream *stream) {
 // The name that libgstcuda 1.22 looks for.
 API CUresult cuStreamDestroy(Stream *stream) { return cuStreamDestroy_v2(stream); }
 API CUresult cuStreamSynchronize(Stream *stream) {
+    waits++;
     if (!current()) return INVALID_CONTEXT;
     wait_for(stream ? stream : current()->null_stream);
     return lost ? ILLEGAL_ADDRESS : SUCCESS;
 }
 API CUresult cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
+    std::shared_ptr<Reached> at = *event;
     uint64_t goal;
     {
-        std::lock_guard<std::mutex> lock(event->mutex);
-        goal = event->recorded;
+        std::lock_guard<std::mutex> lock(at->mutex);
+        goal = at->recorded;
     }
     return enqueue(stream, [=] {
-        std::unique_lock<std::mutex> lock(event->mutex);
-        event->changed.wait(lock, [&] { return event->reached >= goal; });
+        std::unique_lock<std::mutex> lock(at->mutex);
+        at->changed.wait(lock, [&] { return at->reached >= goal; });
     });
 }
 
 API CUresult cuEventCreate(Event **event, unsigned) {
     if (!current()) return INVALID_CONTEXT;
-    return *event = new Event, SUCCESS;
+    return *event = new Event{std::make_shared<Reached>()}, SUCCESS;
 }
-API CUresult cuEventDestroy_v2(Event *event) {
-    std::unique_lock<std::mutex> lock(event->mutex);
-    event->changed.wait(lock, [&] { return event->reached == event->recorded; });
-    lock.unlock();
-    return delete event, SUCCESS;
-}
+API CUresult cuEventDestroy_v2(Event *event) { return delete event, SUCCESS; }
 API CUresult cuEventRecord(Event *event, Stream *stream) {
-    std::lock_guard<std::mutex> lock(event->mutex);
-    uint64_t goal = event->recorded + 1;
+    std::shared_ptr<Reached> at = *event;
+    std::lock_guard<std::mutex> lock(at->mutex);
+    uint64_t goal = at->recorded + 1;
     CUresult result = enqueue(stream, [=] {
-        std::lock_guard<std::mutex> lock(event->mutex);
-        event->reached = goal;
-        event->when = std::chrono::steady_clock::now();
-        event->changed.notify_all();
+        std::lock_guard<std::mutex> lock(at->mutex);
+        at->reached = std::max(at->reached, goal);
+        at->when = std::chrono::steady_clock::now();
+        at->changed.notify_all();
     });
-    if (result == SUCCESS) event->recorded = goal;
+    if (result == SUCCESS) at->recorded = goal;
     return result;
 }
 API CUresult cuEventSynchronize(Event *event) {
-    std::unique_lock<std::mutex> lock(event->mutex);
-    event->changed.wait(lock, [&] { return event->reached == event->recorded; });
+    waits++;
+    std::shared_ptr<Reached> at = *event;
+    std::unique_lock<std::mutex> lock(at->mutex);
+    at->changed.wait(lock, [&] { return at->reached == at->recorded; });
     return lost ? ILLEGAL_ADDRESS : SUCCESS;
 }
 API CUresult cuEventQuery(Event *event) {
-    std::lock_guard<std::mutex> lock(event->mutex);
-    return event->reached == event->recorded ? SUCCESS : NOT_READY;
+    std::shared_ptr<Reached> at = *event;
+    std::lock_guard<std::mutex> lock(at->mutex);
+    return at->reached == at->recorded ? SUCCESS : NOT_READY;
 }
 API CUresult cuEventElapsedTime_v2(float *ms, Event *start, Event *end) {
-    *ms = std::chrono::duration<float, std::milli>(end->when - start->when).count();
+    *ms = std::chrono::duration<float, std::milli>((*end)->when - (*start)->when).count();
     return SUCCESS;
 }
 
@@ -480,7 +527,7 @@ API CUresult cuModuleLoadData(Module **module, const void *image) {
 API CUresult cuModuleUnload(Module *module) { return delete module, SUCCESS; }
 // Functions are few and live as long as the process.
 API CUresult cuModuleGetFunction(Function **function, Module *module, const char *name) {
-    return *function = new Function{module->context, find_kernel(name)}, SUCCESS;
+    return *function = new Function{module->context, find_kernel(name), name}, SUCCESS;
 }
 API CUresult cuLaunchKernel(
     Function *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
@@ -495,7 +542,7 @@ API CUresult cuLaunchKernel(
     auto parameter = std::make_shared<std::vector<char>>(bytes, bytes + function->kernel->parameter_bytes);
     return enqueue(stream, [=] {
         const unsigned grid[3] = {gx, gy, gz}, block[3] = {bx, by, bz};
-        function->kernel->run(parameter->data(), grid, block);
+        run(function->name, function->kernel, parameter->data(), grid, block);
     });
 }
 

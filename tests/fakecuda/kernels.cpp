@@ -8,7 +8,12 @@
 
 thread_local Dim3 threadIdx, blockIdx;
 
-#include "../../src/cuda/kernels.cu"
+#include "../../src/cuda/kernels/pixels.cu"
+#include "../../src/cuda/kernels/squash.cu"
+#include "../../src/cuda/kernels/fit.cu"
+#include "../../src/cuda/kernels/alpha.cu"
+#include "../../src/cuda/kernels/guess.cu"
+#include "../../src/cuda/kernels/composite.cu"
 
 namespace {
 
@@ -93,10 +98,16 @@ const std::map<std::string, Kernel> KERNELS = {
     {"fit_slopes", kernel(fit_slopes, false)},
     {"fit_mean", kernel(fit_mean, false)},
     {"fit_offset", kernel(fit_offset, false)},
+    {"guess_measure", kernel(guess_measure, false)},
+    {"guess_gather", kernel(guess_gather, false)},
+    {"guess_settle", kernel(guess_settle, true)},
+    {"guess_spread", kernel(guess_spread, false)},
     {"composite_gray", kernel(composite_gray, false)},
     {"composite_gray16", kernel(composite_gray16, false)},
     {"composite_packed", kernel(composite_packed, false)},
+    {"composite_packed_estimated", kernel(composite_packed_estimated, false)},
     {"composite_a420", kernel(composite_a420, false)},
+    {"composite_a420_estimated", kernel(composite_a420_estimated, false)},
 };
 
 }  // namespace

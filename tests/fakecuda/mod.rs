@@ -2,17 +2,23 @@
 //! the real one.
 #![allow(dead_code, reason = "each test file uses what it needs")]
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
+use std::ffi::{CStr, c_char};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use std::{fs, mem};
+
+/// The files of kernels.
+const KERNELS: [&str; 6] = ["pixels", "squash", "fit", "alpha", "guess", "composite"];
 
 /// What tests turn and read.
 pub struct Driver {
     lose: Symbol<unsafe extern "C" fn(i32)>,
     allocations_left: Symbol<unsafe extern "C" fn(i64)>,
     delay_us: Symbol<unsafe extern "C" fn(i64)>,
-    counts: Symbol<unsafe extern "C" fn(*mut [u64; 4])>,
+    hold: Symbol<unsafe extern "C" fn(*const c_char, *const c_char, i64)>,
+    stood_still: Symbol<unsafe extern "C" fn() -> i32>,
+    counts: Symbol<unsafe extern "C" fn(*mut [u64; 5])>,
 }
 
 /// How often each was done so far.
@@ -24,6 +30,8 @@ pub struct Counts {
     pub downloads: u64,
     pub launches: u64,
     pub allocations: u64,
+    /// Times that the host waited for the device.
+    pub waits: u64,
 }
 
 /// The driver; none, with the reason printed, where it cannot be built.
@@ -52,17 +60,58 @@ impl Driver {
     }
 
     pub fn counts(&self) -> Counts {
-        let mut counts = [0; 4];
-        // SAFETY: as above, and there are four.
+        let mut counts = [0; 5];
+        // SAFETY: as above, and there are five.
         unsafe { (self.counts)(&mut counts) };
-        let [uploads, downloads, launches, allocations] = counts;
-        Counts { uploads, downloads, launches, allocations }
+        let [uploads, downloads, launches, allocations, waits] = counts;
+        Counts { uploads, downloads, launches, allocations, waits }
+    }
+
+    /// Until the result is dropped, `kernel` is not begun before `until` has been run `runs` times.
+    pub fn hold(&self, kernel: &CStr, until: &CStr, runs: i64) -> Hold<'_> {
+        // SAFETY: as above, and the names are copied.
+        unsafe { (self.hold)(kernel.as_ptr(), until.as_ptr(), runs) };
+        Hold(self)
+    }
+}
+
+/// A kernel that waits for another.
+pub struct Hold<'a>(&'a Driver);
+
+impl Hold<'_> {
+    /// Whether it waited in vain, and was let go in the end.
+    pub fn stood_still(&self) -> bool {
+        // SAFETY: the library stays open.
+        unsafe { (self.0.stood_still)() != 0 }
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { (self.0.hold)(c"".as_ptr(), c"".as_ptr(), 0) }
+    }
+}
+
+impl std::ops::Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            uploads: self.uploads - before.uploads,
+            downloads: self.downloads - before.downloads,
+            launches: self.launches - before.launches,
+            allocations: self.allocations - before.allocations,
+            waits: self.waits - before.waits,
+        }
     }
 }
 
 fn open() -> Result<Driver, String> {
-    let kernels = ["tests/fakecuda/shim.h", "tests/fakecuda/kernels.h", "src/cuda/kernels.cu"];
-    let driver = build("libcuda.so.1", &["driver.cpp", "kernels.cpp"], &kernels)?;
+    let kernels = KERNELS.map(|name| format!("src/cuda/kernels/{name}.cu"));
+    let headers = ["shim.h", "kernels.h"].map(|name| format!("tests/fakecuda/{name}"));
+    let others = [&kernels[..], &headers].concat();
+    let driver = build("libcuda.so.1", &["driver.cpp", "kernels.cpp"], &others)?;
     let decoder = build("libnvcuvid.so.1", &["nvcuvid.cpp"], &[])?;
     let [library, decoder] = [driver, decoder].map(|path| {
         // SAFETY: our own libraries, whose initialisers only make maps.
@@ -74,6 +123,8 @@ fn open() -> Result<Driver, String> {
             lose: library.get(b"fakecuda_lose").unwrap(),
             allocations_left: library.get(b"fakecuda_allocations_left").unwrap(),
             delay_us: library.get(b"fakecuda_delay_us").unwrap(),
+            hold: library.get(b"fakecuda_hold").unwrap(),
+            stood_still: library.get(b"fakecuda_stood_still").unwrap(),
             counts: library.get(b"fakecuda_counts").unwrap(),
         }
     };
@@ -83,7 +134,7 @@ fn open() -> Result<Driver, String> {
 }
 
 /// The path of a library, compiled unless it is newer than its sources.
-fn build(name: &str, sources: &[&str], others: &[&str]) -> Result<PathBuf, String> {
+fn build(name: &str, sources: &[&str], others: &[String]) -> Result<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources: Vec<_> = sources.iter().map(|s| root.join("tests/fakecuda").join(s)).collect();
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -1,4 +1,4 @@
-// CUDA's built-ins for the CPU: enough of them to compile src/cuda/kernels.cu as C++.
+// CUDA's built-ins for the CPU: enough of them to compile src/cuda/kernels as C++.
 //
 // The threads of a block are fibers of one thread of the host, run in turn; `__syncthreads` hands
 // over to the next. Blocks run one after the other, so that shared memory is plain memory.

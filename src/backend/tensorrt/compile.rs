@@ -1,6 +1,7 @@
 //! Compiles a graph into an engine's bytes. No GPU is needed: the targets are named.
 use super::log::Log;
 use super::progress::Monitor;
+use super::recorder::Recorder;
 use super::{Target, library};
 use crate::backend::BackendError;
 use std::thread;
@@ -37,6 +38,7 @@ fn build(onnx: &[u8], targets: &[Target], monitor: Monitor) -> Result<Vec<u8>, B
     let log = Log::default();
     let logger = log.logger()?;
     let mut builder = log.check("making a builder", Builder::new(&logger))?;
+    log.check("making a builder", builder.set_error_recorder(Box::new(Recorder::new(&log))))?;
     // All networks are strongly typed and of explicit batch: there are no flags left.
     let network = log.check("making a network", builder.create_network(0))?;
     // The parser owns the network, which must not outlive the builder: declared after it.

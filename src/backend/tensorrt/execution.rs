@@ -6,7 +6,8 @@ use super::memory::{DeviceTensor, failed};
 use super::{Job, Place};
 use crate::backend::{BackendError, DeviceRun, Tensor};
 use crate::signature::{ElementType, Signature, TensorSpec};
-use cudarc::driver::CudaStream;
+use cudarc::driver::sys::CUstream;
+use cudarc::driver::{CudaEvent, CudaStream};
 use std::ffi::c_void;
 use std::sync::Arc;
 use trtx::{CudaEngine, DataType, ExecutionContext, LayerInformationFormat, Logger, Runtime};
@@ -20,6 +21,8 @@ pub(super) struct Execution<'log> {
     inputs: Vec<DeviceTensor>,
     outputs: Vec<DeviceTensor>,
     stream: Arc<CudaStream>,
+    /// The end of the last run on somebody's stream: the context serves one at a time.
+    last: CudaEvent,
     signature: Signature,
     log: Log,
 }
@@ -40,6 +43,7 @@ impl<'log> Execution<'log> {
         let engine = runtime.deserialize_cuda_engine(plan);
         let mut engine = log.check("opening an engine", engine)?;
         check_signature(&engine, signature, log)?;
+        // No error recorder: the bindings' context would drop it first. Its errors are in the log.
         let (launch, context) = Launch::context(&mut engine, place, log)?;
         let tensors = |specs: &[TensorSpec]| {
             specs.iter().map(|spec| DeviceTensor::new(&stream, spec)).collect::<Result<Vec<_>, _>>()
@@ -51,6 +55,7 @@ impl<'log> Execution<'log> {
             _runtime: runtime,
             inputs: tensors(&signature.inputs)?,
             outputs: tensors(&signature.outputs)?,
+            last: gpu.context.new_event(None).map_err(|e| failed("making an event", &e))?,
             stream,
             signature: signature.clone(),
             log: log.clone(),
@@ -91,9 +96,13 @@ impl<'log> Execution<'log> {
     fn enqueue_on(&mut self, run: &DeviceRun) -> Result<(), BackendError> {
         let addresses = run.inputs.iter().chain(&run.outputs).map(|&at| at as *mut c_void);
         self.set_addresses(&addresses.collect::<Vec<_>>())?;
+        // SAFETY: `run_on_device`'s caller vouches for the stream.
+        let stream = unsafe { self.last.context().wrap_borrowed_stream(run.stream as CUstream) };
+        stream.wait(&self.last).map_err(|e| failed("waiting for its turn", &e))?;
         // SAFETY: `run_on_device`'s caller vouches for the addresses and the stream.
         let enqueued = unsafe { self.context.enqueue_v3(run.stream as *mut c_void) };
-        self.log.check("running", enqueued)
+        self.log.check("running", enqueued)?;
+        self.last.record(&stream).map_err(|e| failed("ending its turn", &e))
     }
 
     /// Of all inputs, then all outputs, in the signature's order.

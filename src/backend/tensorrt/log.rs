@@ -16,6 +16,12 @@ impl Log {
         Logger::new(self.clone()).map_err(|e| self.error("starting its log", &e))
     }
 
+    /// What was reported as an error, and goes into the next one.
+    pub fn record(&self, message: &str) {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.push(message.to_owned());
+    }
+
     /// `result`, its error in TensorRT's own words: those it logged say more than those it returns.
     pub fn check<T>(
         &self,
@@ -39,8 +45,7 @@ impl LogHandler for Log {
         match severity {
             Severity::InternalError | Severity::Error => {
                 tracing::error!(target: "tensorrt", "{message}");
-                let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-                errors.push(message.to_owned());
+                self.record(message);
             }
             Severity::Warning => tracing::warn!(target: "tensorrt", "{message}"),
             Severity::Info => tracing::debug!(target: "tensorrt", "{message}"),

@@ -17,6 +17,7 @@ mod shard;
 mod shared_engine;
 
 pub use args::BatchArgs;
+pub use shared_engine::SharedEngine;
 
 use super::Outcome;
 use super::interrupt;
@@ -30,7 +31,7 @@ use lane::{Progress, Work};
 use listing::Listing;
 use results::Tally;
 use serde_json::json;
-use shared_engine::SharedEngine;
+
 use std::collections::HashSet;
 use std::fs;
 use std::io;

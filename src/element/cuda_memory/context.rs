@@ -5,6 +5,7 @@ use crate::cuda::Device;
 use gst::glib::translate::{FromGlibPtrFull, ToGlibPtr};
 use gst::prelude::*;
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// GStreamer's name of the context.
@@ -12,13 +13,16 @@ const TYPE: &str = "gst.cuda.context";
 
 /// The context that the element and its neighbours share; none before somebody asks.
 #[derive(Default)]
-pub struct Contexts(Mutex<Option<gst::Object>>);
+pub struct Contexts {
+    shared: Mutex<Option<gst::Object>>,
+    host_copies: Arc<AtomicU64>,
+}
 
 impl Contexts {
     /// Takes `context` if it is a CUDA context of the wanted device and there is none yet.
     pub fn set(&self, element: &gst::Element, context: &gst::Context, device_id: i32) {
         let (true, Ok(functions)) = (context.context_type() == TYPE, functions()) else { return };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.is_some() {
             return;
         }
@@ -58,12 +62,12 @@ impl Contexts {
         element: &gst::Element,
         device_id: i32,
     ) -> Result<Arc<Link>, CudaMemoryError> {
-        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = || self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if kept().is_none() {
             ask(element);
         }
         if let Some(context) = kept() {
-            return Link::new(context);
+            return self.link_in(context);
         }
         let context = self.or_primary(device_id)?;
         // SAFETY: the context is alive; the result is ours.
@@ -74,11 +78,26 @@ impl Contexts {
         let message = gst::message::HaveContext::builder(shared).src(element).build();
         // Without a bus nobody wants to know.
         let _ = element.post_message(message);
-        Link::new(context)
+        self.link_in(context)
+    }
+
+    /// A device in `context`, whoever's it is.
+    pub fn link_in(&self, context: gst::Object) -> Result<Arc<Link>, CudaMemoryError> {
+        Link::new(context, self.host_copies.clone())
+    }
+
+    /// Pictures and tensors that went between host and device so far, on all devices of the element.
+    pub fn host_copies(&self) -> u64 {
+        self.host_copies.load(Relaxed)
+    }
+
+    /// Counts from 0 on.
+    pub fn forget_host_copies(&self) {
+        self.host_copies.store(0, Relaxed);
     }
 
     fn or_primary(&self, device_id: i32) -> Result<gst::Object, CudaMemoryError> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(context) = &*kept {
             return Ok(context.clone());
         }

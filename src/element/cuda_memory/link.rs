@@ -5,6 +5,7 @@ use crate::cuda::{Current, Device};
 use gst::glib::translate::{FromGlibPtrFull, FromGlibPtrNone};
 use gst::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A `GstCudaContext`, and the device that works in it.
@@ -17,8 +18,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// A device in `context`, a `GstCudaContext`.
-    pub fn new(context: gst::Object) -> Result<Arc<Self>, CudaMemoryError> {
+    /// A device in `context`, a `GstCudaContext`, which counts its copies in `host_copies`.
+    pub fn new(
+        context: gst::Object,
+        host_copies: Arc<AtomicU64>,
+    ) -> Result<Arc<Self>, CudaMemoryError> {
         // This may be upstream's thread.
         let _current = Current::keep();
         // SAFETY: the context is alive, and is one.
@@ -32,6 +36,7 @@ impl Link {
         };
         // What an earlier stream met is not this one's.
         device.forget_errors();
+        let device = device.counting(host_copies);
         Ok(Arc::new(Self { spares: Spares::default(), device, context }))
     }
 

@@ -12,31 +12,19 @@ pub use pictures::DevicePictures;
 
 use frame::MappedFrame;
 
+use super::formats;
 use crate::cuda::CudaError;
 use gst_video::VideoFormat;
 
 /// The caps feature.
 pub const FEATURE: &str = "memory:CUDAMemory";
 
-/// What the sink pad takes in CUDA memory: what libgstcuda 1.22 can allocate.
-pub const INPUTS: [VideoFormat; 12] = [
-    VideoFormat::Nv12,
-    VideoFormat::I420,
-    VideoFormat::Yv12,
-    VideoFormat::P01010le,
-    VideoFormat::Rgb,
-    VideoFormat::Bgr,
-    VideoFormat::Rgba,
-    VideoFormat::Bgra,
-    VideoFormat::Argb,
-    VideoFormat::Abgr,
-    VideoFormat::Rgbx,
-    VideoFormat::Bgrx,
-];
+/// What the sink pad takes in CUDA memory: what libgstcuda 1.22 can allocate, all but grey.
+pub const INPUTS: &[VideoFormat] = formats::INPUTS.split_at(12).0;
 
-/// What the src pad gives in CUDA memory; libgstcuda 1.22 aborts where it is asked for the others.
-pub const OUTPUTS: [VideoFormat; 4] =
-    [VideoFormat::Rgba, VideoFormat::Bgra, VideoFormat::Argb, VideoFormat::Abgr];
+/// What the src pad gives in CUDA memory: R'G'B' with alpha. Asked for the others, libgstcuda 1.22
+/// aborts, and no CUDA element takes them.
+pub const OUTPUTS: &[VideoFormat] = formats::OUTPUTS.split_at(4).0;
 
 /// Whether the pads can agree on CUDA memory here.
 pub fn is_available() -> bool {

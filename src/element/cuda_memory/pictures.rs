@@ -1,6 +1,7 @@
 //! A frame and its matte to be, at least one of which is in CUDA memory.
 use super::staging::Staging;
 use super::{Link, MappedFrame};
+use crate::cuda::Device;
 use crate::element::mapped::Mapped;
 use crate::element::negotiate::Video;
 use crate::frame::FrameError;
@@ -61,25 +62,26 @@ impl DevicePictures {
 
     /// Where the device finds both.
     pub fn on_device(&self) -> OnDevice<'_> {
-        let source: &DeviceFrame = match &self.source {
-            Source::Cuda(mapped) => mapped.picture(),
-            Source::Host(staging) => staging.picture(),
+        // In CUDA memory, whoever used it last was waited for when it was mapped.
+        let (source, filled): (&DeviceFrame, _) = match &self.source {
+            Source::Cuda(mapped) => (mapped.picture(), None),
+            Source::Host(staging) => (staging.picture(), staging.ready()),
         };
-        let target = match &self.target {
-            Target::Cuda(mapped) => mapped.picture(),
-            Target::Host(staging, _) => staging.picture(),
+        let (target, made) = match &self.target {
+            Target::Cuda(mapped) => (mapped.picture(), None),
+            Target::Host(staging, _) => (staging.picture(), staging.ready()),
         };
-        OnDevice { device: &self.link.device, source, target }
+        OnDevice { device: &self.link.device, source, target, ready: [filled, made] }
     }
 
-    /// Waits until the matte is made, and copies it to the host if it belongs there.
+    /// Waits until `lane` has made the matte, and copies it to the host if it belongs there.
     ///
     /// That is waited for here, and not by whoever comes next, for the frame's buffers go back to
     /// their pools from here on; meanwhile the other stages queue the next frames.
-    pub fn settle(&mut self) -> Result<(), FrameError> {
+    pub fn settle(&mut self, lane: &Device) -> Result<(), FrameError> {
         match &mut self.target {
-            Target::Cuda(_) => Ok(self.link.device.synchronize()?),
-            Target::Host(staging, mapped) => staging.fetch(&mut mapped.view_mut()),
+            Target::Cuda(_) => Ok(lane.synchronize()?),
+            Target::Host(staging, mapped) => staging.fetch(lane, &mut mapped.view_mut()),
         }
     }
 

@@ -2,6 +2,7 @@
 use super::{Compiler, read};
 use crate::backend::onnxruntime::{OnnxRuntime, Provider as Native, library};
 use crate::backend::{BackendError, Engine};
+use crate::engines::recipe::TensorRtRecipe;
 use crate::engines::{Provider, Recipe, Request};
 use crate::signature::{Precision, Signature};
 use std::fs::{self, File};
@@ -11,8 +12,7 @@ use std::path::Path;
 pub(super) struct OnnxRuntimeSession {
     version: String,
     provider: Native,
-    fastest: Precision,
-    tolerance: f64,
+    recipe: TensorRtRecipe,
 }
 
 impl OnnxRuntimeSession {
@@ -22,15 +22,16 @@ impl OnnxRuntimeSession {
         recipe: &Recipe,
         provider: Provider,
     ) -> Result<Self, BackendError> {
-        let (provider, fastest) = match provider {
-            Provider::Cpu => (Native::Cpu { threads: request.threads }, Precision::F32),
-            Provider::Cuda => (Native::Cuda(request.cuda_device), recipe.tensorrt.precision),
-            Provider::TensorRt => {
-                (Native::TensorRt(request.cuda_device), recipe.tensorrt.precision)
+        let mut recipe = recipe.tensorrt.clone();
+        let provider = match provider {
+            Provider::Cpu => {
+                recipe.precision = Precision::F32;
+                Native::Cpu { threads: request.threads }
             }
+            Provider::Cuda => Native::Cuda(request.cuda_device),
+            Provider::TensorRt => Native::TensorRt(request.cuda_device),
         };
-        let tolerance = recipe.tensorrt.tolerance;
-        Ok(Self { version: library::version()?, provider, fastest, tolerance })
+        Ok(Self { version: library::version()?, provider, recipe })
     }
 }
 
@@ -48,8 +49,8 @@ impl Compiler for OnnxRuntimeSession {
         format!("{} ({})", self.backend(), self.provider)
     }
 
-    fn precision(&self, asked: Option<Precision>, _: Precision, _: &mut Vec<String>) -> Precision {
-        asked.unwrap_or(self.fastest)
+    fn trial(&self) -> Option<&TensorRtRecipe> {
+        Some(&self.recipe)
     }
 
     fn compile(
@@ -72,9 +73,5 @@ impl Compiler for OnnxRuntimeSession {
     ) -> Result<Box<dyn Engine>, BackendError> {
         let onnx = read(file)?;
         Ok(Box::new(OnnxRuntime::open(&onnx, signature, self.provider)?))
-    }
-
-    fn tolerance(&self) -> Option<f64> {
-        Some(self.tolerance)
     }
 }

@@ -3,6 +3,7 @@ use super::{Compiler, read};
 use crate::backend::tensorrt::gpu::Gpu;
 use crate::backend::tensorrt::{Compile, Place, Target, TensorRt, compile, library};
 use crate::backend::{BackendError, Engine};
+use crate::engines::recipe::TensorRtRecipe;
 use crate::engines::{Recipe, Request};
 use crate::signature::{Precision, Signature};
 use std::fs::{self, File};
@@ -15,8 +16,7 @@ pub(super) struct TensorRtGpu {
     gpu: Option<Gpu>,
     device: u32,
     targets: Vec<Target>,
-    fastest: Precision,
-    tolerance: f64,
+    recipe: TensorRtRecipe,
     interrupted: fn() -> bool,
 }
 
@@ -37,8 +37,7 @@ impl TensorRtGpu {
             gpu,
             device: request.cuda_device,
             targets,
-            fastest: recipe.tensorrt.precision,
-            tolerance: recipe.tensorrt.tolerance,
+            recipe: recipe.tensorrt.clone(),
             interrupted: request.interrupted,
         })
     }
@@ -64,8 +63,8 @@ impl Compiler for TensorRtGpu {
         format!("{} ({on})", self.backend())
     }
 
-    fn precision(&self, asked: Option<Precision>, _: Precision, _: &mut Vec<String>) -> Precision {
-        asked.unwrap_or(self.fastest)
+    fn trial(&self) -> Option<&TensorRtRecipe> {
+        Some(&self.recipe)
     }
 
     fn compile(
@@ -99,9 +98,5 @@ impl Compiler for TensorRtGpu {
     fn inspect(&self, file: &File, signature: &Signature) -> Result<String, BackendError> {
         let place = Place { device: self.device, runtime_cache: None };
         TensorRt::open(read(file)?, signature, place)?.inspect()
-    }
-
-    fn tolerance(&self) -> Option<f64> {
-        Some(self.tolerance)
     }
 }

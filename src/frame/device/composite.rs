@@ -2,8 +2,9 @@
 use super::DeviceFrame;
 use super::refine::{Coefficients, taps};
 use super::squash::from_yuv;
-use crate::cuda::{Affine, Alpha, Colour, CudaError, Device, Halved, Lerps, Target};
+use crate::cuda::{Affine, Alpha, Colour, CudaError, Device, Guesses, Halved, Lerps, Target};
 use crate::frame::composite::{Output, Plan, is_output};
+use crate::frame::foreground::Foreground;
 use crate::frame::{FrameError, PixelFormat};
 
 /// [`composite::Composite`](crate::frame::composite::Composite) on a device. The tables of the
@@ -12,6 +13,8 @@ use crate::frame::{FrameError, PixelFormat};
 pub struct Composite {
     offset: Option<(Key, Lerps)>,
     slope: Option<(Key, Lerps)>,
+    /// For frames of a size.
+    guesses: Option<((usize, usize), Guesses)>,
 }
 
 /// A frame's size, and a plane's side.
@@ -31,6 +34,7 @@ impl Composite {
         device: &Device,
         frame: &DeviceFrame,
         coefficients: &Coefficients,
+        foreground: Foreground,
         output: Output,
         target: &DeviceFrame,
     ) -> Result<(), FrameError> {
@@ -58,13 +62,37 @@ impl Composite {
         match target.format {
             PixelFormat::Gray8 => device.composite_gray(&source, &alpha, &into)?,
             PixelFormat::Gray16Le => device.composite_gray16(&source, &alpha, &into)?,
-            PixelFormat::A420 => {
-                device.composite_a420(&source, &alpha, &colour(&plan), &into)?;
+            format => {
+                let colour = colour(&plan);
+                let guesses = match foreground {
+                    Foreground::Original => None,
+                    Foreground::Estimated => {
+                        let guesses = guesses(&mut self.guesses, device, frame.size)?;
+                        device.guess(&source, &alpha, &colour, guesses)?;
+                        Some(&*guesses)
+                    }
+                };
+                if format == PixelFormat::A420 {
+                    device.composite_a420(&source, &alpha, &colour, guesses, &into)?;
+                } else {
+                    device.composite_packed(&source, &alpha, &colour, guesses, &into)?;
+                }
             }
-            _ => device.composite_packed(&source, &alpha, &colour(&plan), &into)?,
         }
         Ok(())
     }
+}
+
+fn guesses<'a>(
+    kept: &'a mut Option<((usize, usize), Guesses)>,
+    device: &Device,
+    size: (usize, usize),
+) -> Result<&'a mut Guesses, CudaError> {
+    if kept.as_ref().is_none_or(|(of, _)| *of != size) {
+        *kept = Some((size, Guesses::new(device, size)?));
+    }
+    let (_, guesses) = kept.as_mut().expect("it was just put there");
+    Ok(guesses)
 }
 
 fn lerps<'a>(

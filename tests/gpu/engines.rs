@@ -1,11 +1,7 @@
-//! What can only be seen on a GPU: engines compute there what OpenVINO does here.
-//!
-//! On a machine with one: `pipelines/setup.sh --tensorrt && cargo test --release --features
-//! tensorrt --test gpu -- --ignored --nocapture`.
-#![cfg(feature = "tensorrt")]
-#![allow(clippy::unwrap_used)]
+//! Engines compute on the GPU what OpenVINO does on the CPU.
 use cudarc::driver::{CudaContext, DevicePtr};
-use gstmgdsam2::backend::tensorrt::{Compile, Place, Target, TensorRt, compile};
+use gstmgdsam2::backend::tensorrt::gpu::Gpu;
+use gstmgdsam2::backend::tensorrt::{Compile, Place, Target, TensorRt, compile, library};
 use gstmgdsam2::backend::{DeviceRun, Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::validation::relative_l2;
@@ -18,6 +14,17 @@ use std::path::Path;
 
 const PRECISIONS: [(Precision, f64); 3] =
     [(Precision::F32, 1e-3), (Precision::F16, 2e-2), (Precision::Bf16, 5e-2)];
+
+/// Whether there is a GPU that this edition of TensorRT serves; says so if not.
+fn has_gpu() -> bool {
+    match Gpu::detect(0).and_then(|_| library::load()) {
+        Ok(_) => true,
+        Err(reason) => {
+            println!("skipped: {reason}");
+            false
+        }
+    }
+}
 
 fn nano(cache: &Path, backend: BackendChoice, precision: Precision) -> Request {
     Request {
@@ -49,6 +56,9 @@ fn logits(request: &Request) -> Tensor {
 #[test]
 #[ignore = "needs an NVIDIA GPU that TensorRT serves"]
 fn tensorrt_computes_what_openvino_does() {
+    if !has_gpu() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let request = |backend, precision| nano(folder.path(), backend, precision);
     let wanted = logits(&request(BackendChoice::OpenVino, Precision::F32));
@@ -62,6 +72,9 @@ fn tensorrt_computes_what_openvino_does() {
 #[test]
 #[ignore = "needs an NVIDIA GPU that TensorRT serves"]
 fn engines_are_validated_once_and_recorded() {
+    if !has_gpu() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let request = nano(folder.path(), BackendChoice::TensorRt, Precision::F16);
     let mut stages = Vec::new();
@@ -77,6 +90,9 @@ fn engines_are_validated_once_and_recorded() {
 #[test]
 #[ignore = "needs an NVIDIA GPU that TensorRT serves"]
 fn device_pointers_and_host_tensors_give_the_same() {
+    if !has_gpu() {
+        return;
+    }
     let (config, weights) = (Recipe::find("nano").unwrap().model.unwrap(), Checkpoint::random(1));
     let signature = image(config.inp_size);
     let graph = Graph::new("image", &weights, Precision::F16);

@@ -1,0 +1,257 @@
+//! The element on frames in CUDA memory: GStreamer's own libgstcuda, uploader and downloader on an
+//! emulated driver.
+#![cfg(feature = "cuda")]
+#![allow(clippy::unwrap_used)]
+#[path = "../fake/mod.rs"]
+mod fake;
+#[path = "../fakecuda/mod.rs"]
+mod fakecuda;
+mod pipelines;
+
+use fakecuda::{Counts, Driver};
+use gst::prelude::*;
+use gstmgdsam2::cuda::Device;
+use pipelines::{CUDA, PATIENCE, context_of, on_device, pipeline, run, sink, source};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The driver with GStreamer's CUDA elements on it, for one test at a time; none, with the reason
+/// printed, where that cannot be had.
+fn driver() -> Option<(&'static Driver, MutexGuard<'static, ()>)> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let driver = fakecuda::driver()?;
+    driver.lose(false);
+    driver.allocations_left(None);
+    driver.delay_us(100);
+    fake::init();
+    if let Err(error) = Device::primary(0) {
+        println!("skipped: {error}");
+        return None;
+    }
+    if gst::Plugin::load_by_name("nvcodec").is_err()
+        || gst::ElementFactory::find("cudaupload").is_none()
+    {
+        println!("skipped: GStreamer has no cudaupload here");
+        return None;
+    }
+    Some((driver, turn))
+}
+
+#[test]
+fn frames_in_cuda_memory_come_out_as_on_the_cpu() {
+    let Some(_driver) = driver() else { return };
+    pipelines::frames_in_cuda_memory_come_out_as_on_the_cpu();
+}
+
+#[test]
+fn one_side_may_be_system_memory() {
+    let Some(_driver) = driver() else { return };
+    pipelines::one_side_may_be_system_memory();
+}
+
+#[test]
+fn host_copies_are_counted() {
+    let Some(_driver) = driver() else { return };
+    pipelines::host_copies_are_counted();
+}
+
+#[test]
+fn frames_of_a_foreign_context_are_followed_there() {
+    let Some(_driver) = driver() else { return };
+    pipelines::frames_of_a_foreign_context_are_followed_there();
+}
+
+/// What `frames` frames cost in a pipeline of `make`.
+fn counts(
+    driver: &Driver,
+    frames: usize,
+    make: fn(&str) -> gst::Pipeline,
+    description: &str,
+) -> Counts {
+    let pipeline = make(&description.replace("num-buffers=0", &format!("num-buffers={frames}")));
+    let before = driver.counts();
+    assert_eq!(run(&pipeline).unwrap().len(), frames);
+    driver.counts() - before
+}
+
+/// Copies of `cudaupload` and `cudadownload`: two planes in, one out.
+#[test]
+fn no_frame_is_copied_over_the_host_between_cuda_peers() {
+    let Some((driver, _turn)) = driver() else { return };
+    let (source, sink) = (source(0, "format=NV12"), "appsink name=out max-buffers=1");
+    let theirs = format!("{source} ! cudaupload ! {CUDA} ! mgdsam2matte name=matte");
+    for (rest, uploads, downloads) in [
+        (format!("{theirs} ! {CUDA},format=RGBA ! cudadownload ! {sink}"), 2, 1),
+        // Our own: one plane, four planes.
+        (format!("{theirs} ! video/x-raw,format=RGBA ! {sink}"), 2, 1),
+        (format!("{theirs} ! video/x-raw,format=A420 ! {sink}"), 2, 4),
+    ] {
+        let [few, many] = [4, 14].map(|frames| counts(driver, frames, on_device, &rest));
+        assert_eq!(many.uploads - few.uploads, 10 * uploads, "{rest}");
+        assert_eq!(many.downloads - few.downloads, 10 * downloads, "{rest}");
+        // Squash, three of the fit and one for its offset, composite.
+        assert_eq!(many.launches - few.launches, 10 * 6, "{rest}");
+    }
+}
+
+/// For the finished matte alone, whatever our neighbours wait for.
+#[test]
+fn the_host_waits_once_a_frame_and_nothing_is_allocated() {
+    let Some((driver, _turn)) = driver() else { return };
+    let there = format!("{} ! cudaupload ! {CUDA}", source(0, "format=RGBA"));
+    let rest = "cudadownload ! appsink name=out max-buffers=1";
+    // How many frames meet, and so how much is allocated once and freed, differs from run to run.
+    let a_frame = |make: fn(&str) -> gst::Pipeline, description: &str| {
+        let [few, many] = [8, 48].map(|frames| counts(driver, frames, make, description));
+        [(few.waits, many.waits), (few.allocations, many.allocations)]
+            .map(|(few, many)| ((many as f64 - few as f64) / 40.0).round())
+    };
+    let [theirs, _] = a_frame(pipelines::parse, &format!("{there} ! {rest}"));
+    let matte = "mgdsam2matte name=matte";
+    let [all, allocations] = a_frame(on_device, &format!("{there} ! {matte} ! {CUDA} ! {rest}"));
+    assert_eq!((all - theirs, allocations), (1.0, 0.0));
+}
+
+/// With one stream this would stand still: the second frame's picture is made, and the engine has
+/// its turn, while the first frame's matte is still waited for.
+#[test]
+fn frames_overlap_on_the_device() {
+    let Some((driver, _turn)) = driver() else { return };
+    let there = format!(
+        "{} ! cudaupload ! {CUDA} ! mgdsam2matte name=matte ! {CUDA},format=RGBA ! cudadownload \
+         ! appsink name=out",
+        source(3, "format=NV12")
+    );
+    let want = run(&pipeline(&there)).unwrap();
+    for (kernel, until) in [(c"composite_packed", c"squash"), (c"composite_packed", c"fit_offset")]
+    {
+        let hold = driver.hold(kernel, until, 2);
+        let got = run(&pipeline(&there)).unwrap();
+        assert!(!hold.stood_still(), "{until:?} of the next frame waits for {kernel:?}");
+        assert!(got == want, "the matte differs");
+    }
+}
+
+#[test]
+fn neighbours_share_one_context_which_is_the_primary_one() {
+    let Some((_driver, _turn)) = driver() else { return };
+    let description = format!(
+        "{} ! cudaupload name=up ! {CUDA} ! mgdsam2matte name=matte ! {CUDA} ! cudadownload name=down \
+         ! appsink name=out",
+        source(2, "format=NV12")
+    );
+    let pipeline = pipeline(&description);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    sink(&pipeline, "out").try_pull_sample(PATIENCE).unwrap();
+    let of = |name: &str, pad: &str| {
+        context_of(&pipeline.by_name(name).unwrap().static_pad(pad).unwrap()).unwrap()
+    };
+    let ours = of("matte", "sink");
+    assert_eq!(of("up", "sink"), ours);
+    assert_eq!(of("down", "src"), ours);
+    assert_eq!(ours.property_value("cuda-device-id").get::<u32>().unwrap(), 0);
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn a_flushing_seek_goes_on_with_new_frames() {
+    let Some((_driver, _turn)) = driver() else { return };
+    let description = format!(
+        "{},framerate=10/1 ! cudaupload ! {CUDA} ! mgdsam2matte name=matte ! {CUDA} ! cudadownload \
+         ! appsink name=out max-buffers=2",
+        source(1000, "format=NV12")
+    );
+    let pipeline = pipeline(&description);
+    let out = sink(&pipeline, "out");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    for second in [7, 3, 12] {
+        out.try_pull_sample(PATIENCE).unwrap();
+        let to = gst::ClockTime::from_seconds(second);
+        pipeline.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, to).unwrap();
+        let sample = out.try_pull_sample(PATIENCE).unwrap();
+        assert_eq!(sample.buffer().unwrap().pts(), Some(to));
+    }
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn a_lost_context_is_an_error_and_not_the_end() {
+    let Some((driver, _turn)) = driver() else { return };
+    let description = format!(
+        "{} ! cudaupload ! {CUDA} ! mgdsam2matte name=matte ! {CUDA} ! fakesink name=slow sync=false \
+         appsink name=out",
+        source(100_000, "format=NV12")
+    );
+    let pipeline = pipeline(&description);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let matte = pipeline.by_name("matte").unwrap();
+    fake::wait_until("a matte is out", || {
+        matte.property::<gst::Structure>("stats").get::<u64>("frames-out").unwrap() > 0
+    });
+    driver.lose(true);
+    let bus = pipeline.bus().unwrap();
+    bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Error]).expect("an error");
+    driver.lose(false);
+    pipeline.set_state(gst::State::Null).unwrap();
+    let again = format!(
+        "{} ! cudaupload ! {CUDA} ! mgdsam2matte name=matte ! video/x-raw,format=RGBA ! appsink name=out",
+        source(2, "format=NV12")
+    );
+    assert_eq!(run(&pipelines::pipeline(&again)).unwrap().len(), 2);
+}
+
+/// Wherever memory ends: an error or a matte, never a crash or a standstill.
+#[test]
+fn no_memory_left_is_an_error() {
+    let Some((driver, _turn)) = driver() else { return };
+    driver.delay_us(0);
+    let description = format!(
+        "{} ! mgdsam2matte name=matte ! {CUDA},format=RGBA ! cudadownload \
+         ! video/x-raw,format=RGBA ! appsink name=out",
+        source(3, "format=NV12")
+    );
+    let mut failed = 0;
+    for left in 0..40 {
+        let pipeline = pipeline(&description);
+        driver.allocations_left(Some(left));
+        let ran = run(&pipeline);
+        driver.allocations_left(None);
+        match ran {
+            Ok(frames) => assert_eq!(frames.len(), 3, "{left}"),
+            Err(_) => failed += 1,
+        }
+    }
+    assert!((10..40).contains(&failed), "{failed} of 40 failed");
+}
+
+/// As a program of its own, without an engine.
+#[test]
+fn bench_counts_no_copies_between_cuda_peers_and_one_to_the_host() {
+    let Some(_driver) = driver() else { return };
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let bench = Command::new(env!("CARGO_BIN_EXE_mgdsam2"))
+        .args(["bench", "--gpu", "--side", "64", "--frames", "2", "--streams", "2", "--quiet"])
+        .env("LD_LIBRARY_PATH", folder)
+        // GStreamer remembers which elements there are, and without a driver there are fewer.
+        .env("GST_REGISTRY", format!("{folder}/gstreamer-with-cuda.bin"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(bench.stdout).unwrap();
+    assert!(bench.status.success(), "{told}{}", String::from_utf8_lossy(&bench.stderr));
+    println!("{told}");
+    let rows: Vec<Vec<&str>> =
+        told.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    let number = |text: &str| text.parse::<f64>().unwrap();
+    for size in ["720p", "1080p", "4K"] {
+        for (downstream, copies) in [("CUDA", 0.0), ("system", 1.0)] {
+            let row = rows.iter().find(|row| row.len() > 2 && row[1..3] == [size, downstream]);
+            let row = row.unwrap();
+            assert_eq!(number(row[8]), copies, "{row:?}");
+            // Stages by the device's clock, what memory allows, rate, latency; no engine ran.
+            assert!([3, 5, 6, 7, 9, 10, 11].iter().all(|i| number(row[*i]) > 0.0), "{row:?}");
+        }
+    }
+    let streams = rows.iter().filter(|row| row.len() == 6 && row[1].parse::<u32>().is_ok());
+    assert_eq!(streams.map(|row| row[1]).collect::<Vec<_>>(), ["1", "2"]);
+}
