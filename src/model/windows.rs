@@ -81,7 +81,8 @@ impl Windows {
     /// The first tokens of all 2x2 squares.
     fn corners(&self) -> impl Iterator<Item = usize> {
         let w = self.map[2];
-        self.order.iter().copied().filter(move |token| token / w % 2 == 0 && token % w % 2 == 0)
+        let even = |n: usize| n.is_multiple_of(2);
+        self.order.iter().copied().filter(move |token| even(token / w) && even(token % w))
     }
 
     /// The tokens of `x` (V, h, w, C) for [`max_pool`]: the squares' four corners one after the

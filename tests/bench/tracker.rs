@@ -1,4 +1,5 @@
-//! What following an object adds to a frame: `cargo bench --bench tracker -- base-plus`.
+//! What following an object adds to a frame: `cargo bench --bench tracker -- base-plus`, first with
+//! the recipe's own encoder for the tracker, then with the detail path's.
 //!
 //! Random weights, in the recipe's arithmetic, from an empty cache in a temporary folder. Frames
 //! with and without propagation take turns in blocks, so that a busy machine slows both, and
@@ -17,6 +18,7 @@ use gstmgdsam2::session::{
 };
 use gstmgdsam2::signature::detail::{DetailShape, whole};
 use gstmgdsam2::signature::{ElementType, Precision, Signature, tracker};
+use std::path::Path;
 use std::time::Instant;
 use std::{env, fs};
 
@@ -31,7 +33,24 @@ fn main() {
     let models: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     for model in if models.is_empty() { vec!["base-plus".into()] } else { models } {
         measure(&model);
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(recipe) = shared(&model, folder.path()) {
+            measure(&recipe);
+        }
     }
+}
+
+/// The recipe `model` with one encoder for both paths, where it has two.
+fn shared(model: &str, folder: &Path) -> Option<String> {
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("engines/{model}.toml"));
+    let recipe = fs::read_to_string(recipe).ok().filter(|text| text.contains("[model]"))?;
+    let (own, of_model) = ("encoder = \"own\"", "[tracker.model]");
+    let path = folder.join(format!("{model}-shared.toml"));
+    let prefixed = format!("{of_model}\nkey_prefix = \"tracker\"");
+    recipe.contains(own).then_some(())?;
+    fs::write(&path, recipe.replace(own, "encoder = \"shared\"").replace(of_model, &prefixed))
+        .unwrap();
+    Some(path.to_str().unwrap().into())
 }
 
 fn measure(model: &str) {
