@@ -48,10 +48,15 @@ fn logits(side: usize, noise: &mut Noise) -> Vec<f32> {
 
 #[track_caller]
 fn assert_same(got: &[u8], want: &[u8], what: &str) {
+    assert_close(got, want, 0, what);
+}
+
+#[track_caller]
+fn assert_close(got: &[u8], want: &[u8], most: u8, what: &str) {
     let differing = got.iter().zip(want).filter(|(a, b)| a != b).count();
     let largest = got.iter().zip(want).map(|(a, b)| a.abs_diff(*b)).max();
     assert_eq!(got.len(), want.len(), "{what}");
-    assert_eq!(differing, 0, "{what}: {differing} differ, by up to {largest:?}");
+    assert!(largest <= Some(most), "{what}: {differing} differ, by up to {largest:?}");
 }
 
 /// Shrinking, growing, wider than a tile; odd and even.
@@ -185,7 +190,9 @@ fn compare_logits(
         let what = format!(
             "{from:?} to {to:?}, {size:?} by {side}, {mode:?} {foreground:?} {output:?}: {plane}"
         );
-        assert_same(&got.0, &want.0, &what);
+        // The CPU sums the guesses' weights in another order.
+        let most = u8::from(foreground == Foreground::Estimated);
+        assert_close(&got.0, &want.0, most, &what);
     }
 }
 

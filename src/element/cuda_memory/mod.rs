@@ -23,7 +23,7 @@ pub const FEATURE: &str = "memory:CUDAMemory";
 pub const INPUTS: &[VideoFormat] = formats::INPUTS.split_at(12).0;
 
 /// What the src pad gives in CUDA memory: R'G'B' with alpha. Asked for the others, libgstcuda 1.22
-/// aborts, and no CUDA element takes them.
+/// aborts.
 pub const OUTPUTS: &[VideoFormat] = formats::OUTPUTS.split_at(4).0;
 
 /// Whether the pads can agree on CUDA memory here.
