@@ -145,7 +145,12 @@ pub fn frames_in_cuda_memory_come_out_as_on_the_cpu() {
             format!("cudaupload ! {CUDA} ! {matte} ! {CUDA},format={output} ! cudadownload");
         let got = run(&pipeline(&format!("{source} ! {there} ! {sink}"))).unwrap();
         assert_eq!((got.len(), want.len()), (5, 5), "{input} to {output}");
-        assert!(got == want, "{input} to {output} {options} differs");
+        // The CPU sums the weights of estimated colours in another order.
+        let most = u8::from(options.contains("estimated"));
+        let differs = |(got, want): (&u8, &u8)| got.abs_diff(*want) > most;
+        let same_size = got.iter().map(Vec::len).eq(want.iter().map(Vec::len));
+        let mut samples = got.iter().flatten().zip(want.iter().flatten());
+        assert!(same_size && !samples.any(differs), "{input} to {output} {options} differs");
     }
 }
 
