@@ -4,14 +4,15 @@
 //! Random weights, in the recipe's arithmetic, from an empty cache in a temporary folder. Frames
 //! with and without propagation take turns in blocks, so that a busy machine slows both, and
 //! processor seconds are told beside those of the clock; the session's own share is that of the
-//! same frames on engines that do nothing. Last comes memory attention alone, by its slots.
+//! same frames on engines that do nothing. Then each of the tracker's graphs alone (its own encoder
+//! is not run where it shares one), and last memory attention by its slots.
 #![allow(clippy::unwrap_used)]
 use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::{self, Opened, Recipe, Request, Weights, tracker_recipe::TrackerRecipe};
 use gstmgdsam2::model::Sam2Config;
-use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
+use gstmgdsam2::model::sam2::{Outputs, tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
     Exchange, Frame, Prompt, Propagation, Session, Tracker, TrackerEngines, TrackerOptions,
@@ -81,10 +82,16 @@ fn measure(model: &str) {
     }
     let share = 100.0 * own.clock / on.clock;
     println!("  the session itself {:.2} ms, {share:.2} %", 1e3 * own.clock);
+    let model = &recipe.tracker.as_ref().unwrap().model;
+    for plan in tracker_graphs(model, ElementType::U8) {
+        let cost = alone(model, &plan, precision);
+        let share = 100.0 * cost.clock / off.clock;
+        println!("  {}: {:.1} ms, {share:.1} %", plan.0.graph, 1e3 * cost.clock);
+    }
     for [num_maskmem, conditioning_frames] in SLOTS {
-        let model = &recipe.tracker.as_ref().unwrap().model;
         let model = Sam2Config { num_maskmem, conditioning_frames, ..model.clone() };
-        let cost = attention(&model, precision);
+        let [_, attention, ..] = tracker_graphs(&model, ElementType::U8);
+        let cost = alone(&model, &attention, precision);
         let frames = model.shape().frames();
         println!(
             "  memory attention to {frames:2} frames: {:.1} ms, cpu {:.1} ms",
@@ -94,12 +101,11 @@ fn measure(model: &str) {
     }
 }
 
-/// Memory attention alone.
-fn attention(model: &Sam2Config, precision: Precision) -> Cost {
+/// One of the tracker's graphs by itself.
+fn alone(model: &Sam2Config, plan: &(Signature, Outputs), precision: Precision) -> Cost {
     let weights = Checkpoint::random(0);
-    let [_, plan, ..] = tracker_graphs(model, ElementType::U8);
     let graph = Graph::new(&plan.0.graph, &weights, Precision::F32);
-    let onnx = tracker_graph(graph, model, &plan).unwrap().to_bytes().unwrap();
+    let onnx = tracker_graph(graph, model, plan).unwrap().to_bytes().unwrap();
     let mut engine = OpenVino::build(&onnx, &plan.0, &Options { precision, threads: 0 }).unwrap();
     let inputs: Vec<_> = plan.0.inputs.iter().map(Tensor::zeros).collect();
     let mut outputs: Vec<_> = plan.0.outputs.iter().map(Tensor::zeros).collect();
