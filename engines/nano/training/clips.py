@@ -1,9 +1,9 @@
 """Endless training clips of real textures in motion: what moves how is known, so the truth is exact.
 
-Three kinds. `pasted`: objects cut out of photographs, or any piece of one, move before another
+Four kinds. `pasted`: objects cut out of photographs, or any piece of one, move before another
 picture among others like them. `stirred`: a photograph whose labelled object moves against the rest,
 nothing pasted. `filmed`: unlabelled real video; any region, followed by optical flow where forward
-and backward flow agree. One degradation runs over whole frames.
+and backward flow agree. `rendered`: the project's own generator. One degradation runs over whole frames.
 """
 
 import math
@@ -12,10 +12,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rendered import RenderedClips, has_cut
 
 cv2.setNumThreads(1)
-# Licence ids of COCO photographs that are used: CC BY, no known restrictions, US government.
-PERMISSIVE = {4, 7, 8}
+# Width of the band around hand-drawn edges, relative to the picture, and its weight of 255.
+BAND, BAND_WEIGHT = 0.02, 80
+# The share of rendered clips, where there are any.
+RENDERED = 0.35
 
 
 @dataclass
@@ -29,26 +32,29 @@ class Sample:
 
 @dataclass
 class Material:
-    """Pictures (H, W, 3), each with its objects' masks (H, W), and films (N, H, W, 3), uint8."""
+    """Pictures (H, W, 3), each with its objects' masks (H, W), films (N, H, W, 3), uint8; clips."""
 
     pictures: list[np.ndarray]
     masks: list[list[np.ndarray]]
     films: list[np.ndarray]
+    rendered: RenderedClips | None = None
 
 
-def load_material(photos: Path, scenery: list[Path], films: list[Path]) -> Material:
-    """`material.py`'s photographs of permissive licences, scenery and video files."""
+def load_material(
+    photos: Path, scenery: list[Path], films: list[Path], rendered: Path | None
+) -> Material:
+    """`material.py`'s photographs, scenery, video files and a folder of rendered clips."""
     pictures, masks = [], []
     for photo in np.load(photos, allow_pickle=True)["photos"]:
-        if photo["licence"] in PERMISSIVE:
-            pictures.append(photo["image"])
-            masks.append([m for m in photo["masks"] if 0.01 < m.mean() / 255 < 0.6])
+        pictures.append(photo["image"])
+        masks.append([m for m in photo["masks"] if 0.01 < m.mean() / 255 < 0.6])
     for path in scenery:
         picture = cv2.imread(str(path))[..., ::-1]
         scale = 640 / max(picture.shape[:2])
         pictures.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
         masks.append([])
-    return Material(pictures, masks, [load_film(path) for path in films])
+    clips = RenderedClips(rendered) if rendered else None
+    return Material(pictures, masks, [load_film(path) for path in films], clips)
 
 
 def load_film(path: Path, side: int = 256) -> np.ndarray:
@@ -117,7 +123,9 @@ class Clips:
         """The frames at these times; draws until there is something to follow in the first two."""
         while True:
             chance = self.rng.random()
-            if chance < 0.12 and self.material.films and times[1] <= 3:
+            if self.material.rendered and self.happens(RENDERED):
+                sample = self.rendered(times)
+            elif chance < 0.12 and self.material.films and times[1] <= 3:
                 sample = self.filmed(times)
             else:
                 sample = self.pasted(times) if chance < 0.55 else self.stirred(times)
@@ -224,7 +232,24 @@ class Clips:
             at = camera.map(t, place) + (near * own) @ place[:, :2].T.astype(np.float32)
             frames.append(remap(picture, at, cv2.BORDER_REFLECT_101))
             found.append(remap(mask, at, cv2.BORDER_CONSTANT))
-        return self.exactly(frames, found)
+        sample = self.exactly(frames, found)
+        sample.weights[:] = [hand_drawn(m) for m in found]
+        return sample
+
+    def rendered(self, times: list[int]) -> Sample:
+        """Frames of the generator's; far apart where the clip is short."""
+        clips = self.material.rendered
+        while True:
+            clip = int(self.rng.integers(len(clips)))
+            length = clips.length(clip)
+            step = min(1, (length - 1) / times[-1])
+            start = int(self.rng.integers(length - int(step * times[-1])))
+            found = [clips.frame(clip, start + int(step * t)) for t in times]
+            if not has_cut([colour for colour, _ in found]):
+                break
+        place = self.window(*found[0][1].shape, self.uniform(0.7, 1.0))
+        frames = [warp(colour, place, self.side, cv2.BORDER_REFLECT_101) for colour, _ in found]
+        return self.exactly(frames, [warp(alpha, place, self.side) for _, alpha in found])
 
     def filmed(self, times: list[int]) -> Sample:
         """Flow between neighbours carries the mask; what it is not sure of weighs nothing."""
@@ -273,6 +298,22 @@ class Clips:
                 x = cv2.imdecode(coded, cv2.IMREAD_COLOR)
             out.append(x)
         return np.stack(out)
+
+
+def hand_drawn(mask: np.ndarray) -> np.ndarray:
+    """Weights (S, S): nobody draws an outline exactly."""
+    kernel = np.ones((max(int(BAND * mask.shape[0]), 3),) * 2)
+    band = cv2.dilate(mask, kernel) - cv2.erode(mask, kernel) > 127
+    return np.where(band, BAND_WEIGHT, 255).astype(np.uint8)
+
+
+def warp(image: np.ndarray, place: np.ndarray, side: int, border: int = cv2.BORDER_CONSTANT) -> np.ndarray:
+    """By an affine map from the square to the picture, smoothed first where that shrinks."""
+    scale = math.sqrt(abs(np.linalg.det(place[:, :2])))
+    if scale > 1.25:
+        image = cv2.GaussianBlur(image, (0, 0), 0.35 * scale)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, place, (side, side), flags=flags, borderMode=border)
 
 
 def remap(image: np.ndarray, at: np.ndarray, border: int) -> np.ndarray:

@@ -1,10 +1,11 @@
 //! Renders frames with their alpha for nano's training (`engines/nano/training`).
 //!
 //! ```text
-//! cargo run --release --example training_frames -- SEED COUNT WIDTHxHEIGHT MATERIALS > FRAMES.raw
+//! cargo run --release --example training_frames -- SEED COUNT WIDTHxHEIGHT MATERIALS [LENGTH] > FRAMES.raw
 //! ```
-//! Each frame is (height, width, 3) RGB, then (height, width) alpha, as bytes; frame `i` is of the
-//! training clip with seed `SEED + i`. `MATERIALS` is what `material.py --pack` writes: pictures,
+//! Each frame is (height, width, 3) RGB, then (height, width) alpha, as bytes; `LENGTH` frames in a
+//! row (1 unless told) are of the training clip with seed `SEED`, the next of the one after it, and so
+//! on for `COUNT` clips. `MATERIALS` is what `material.py --pack` writes: pictures,
 //! each behind its width, height and channels (3: a photograph, 4: a cut-out) as little-endian u32.
 use std::env;
 use std::fs::File;
@@ -13,15 +14,19 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use anyhow::{Context, bail};
 use gstmgdsam2::synth::{Clip, Cutout, Kind, Materials, Photo};
 
-/// Frames of a clip that a sample may be: a seed decides which.
+/// Frames of a clip that a sample may begin with: a seed decides which.
 const FRAMES: u64 = 60;
 
 fn main() -> anyhow::Result<()> {
     let typed: Vec<String> = env::args().skip(1).collect();
-    let [seed, count, size, materials] = typed.as_slice() else {
-        bail!("expected SEED COUNT WIDTHxHEIGHT MATERIALS, found {} arguments", typed.len());
+    let [seed, count, size, materials, length @ ..] = typed.as_slice() else {
+        bail!(
+            "expected SEED COUNT WIDTHxHEIGHT MATERIALS [LENGTH], found {} arguments",
+            typed.len()
+        );
     };
     let (seed, count): (u64, u64) = (seed.parse()?, count.parse()?);
+    let length: usize = length.first().map_or(Ok(1), |length| length.parse())?;
     let (width, height) = size.split_once('x').context("the size is not WIDTHxHEIGHT")?;
     let (width, height) = (width.parse()?, height.parse()?);
     let materials = read_materials(materials).with_context(|| format!("reading {materials}"))?;
@@ -29,10 +34,13 @@ fn main() -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for seed in seed..seed + count {
         let clip = Clip::with_materials(Kind::Training, width, height, seed, &materials);
-        let picture = clip.render((seed % FRAMES) as usize);
-        out.write_all(&picture.rgb)?;
-        let alpha: Vec<u8> = picture.alpha.iter().map(|a| (a * 255.0 + 0.5) as u8).collect();
-        out.write_all(&alpha)?;
+        let first = (seed % FRAMES) as usize;
+        for frame in first..first + length {
+            let picture = clip.render(frame);
+            out.write_all(&picture.rgb)?;
+            let alpha: Vec<u8> = picture.alpha.iter().map(|a| (a * 255.0 + 0.5) as u8).collect();
+            out.write_all(&alpha)?;
+        }
     }
     Ok(out.flush()?)
 }

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-# COCO's licence ids: CC BY, CC BY-SA, no known copyright restrictions, work of the US government.
-FREE_LICENCES = {4, 5, 7, 8}
+# COCO's licence ids: CC BY, no known copyright restrictions, work of the US government.
+FREE_LICENCES = {4, 7, 8}
 # Furniture and appliances: labelled things that are scenery rather than foreground.
 SCENERY = {62, 63, 65, 67, 70, 78, 79, 80, 81, 82}
 PHOTO_SIDE = 448

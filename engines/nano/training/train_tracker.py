@@ -206,6 +206,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--scenery", type=Path)
     parser.add_argument("--films", type=Path, nargs="*", default=[])
+    parser.add_argument("--rendered", type=Path)
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--side", type=int, default=192)
     parser.add_argument("--batch", type=int, default=4)
@@ -223,7 +224,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     scenery = sorted(args.scenery.iterdir()) if args.scenery else []
-    material = load_material(args.photos, scenery, args.films)
+    material = load_material(args.photos, scenery, args.films, args.rendered)
     run = Run(args.run, args.device, args.seed)
     validation = validation_batches(args.validation, args.side)
     validation = [tuple(x.to(args.device) for x in batch) for batch in validation]
