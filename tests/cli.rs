@@ -205,8 +205,8 @@ fn raw_logits_and_statistics_are_written_on_request() {
     assert!(npy.starts_with(b"\x93NUMPY\x01\x00"));
     let header = usize::from(u16::from_le_bytes([npy[8], npy[9]])) + 10;
     let text = String::from_utf8_lossy(&npy[..header]).into_owned();
-    assert!(text.contains("'<f4'") && text.contains("(1, 1, 192, 192, )"), "{text}");
-    assert_eq!((header % 64, npy.len() - header), (0, 4 * 192 * 192));
+    assert!(text.contains("'<f4'") && text.contains("(1, 1, 256, 256, )"), "{text}");
+    assert_eq!((header % 64, npy.len() - header), (0, 4 * 256 * 256));
     let stats = fs::read(folder.path().join("stats.json")).unwrap();
     let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap();
     assert_eq!(stats["frames"], 2);
@@ -249,7 +249,7 @@ fn engines_are_listed_shown_and_built_into_a_folder() {
     let folder = TempDir::new().unwrap();
     let list = succeeds(&["engine", "list"], folder.path());
     assert!(list.contains("nano") && list.contains("base-plus"), "{list}");
-    assert!(succeeds(&["engine", "show", "nano"], folder.path()).contains("192"));
+    assert!(succeeds(&["engine", "show", "nano"], folder.path()).contains("256"));
     fails(1, &["engine", "show", "giant"], folder.path(), &["giant"]);
     succeeds(&["engine", "build", "nano", "--random-weights", "1", "-o", "cache"], folder.path());
     assert!(!names(&folder.path().join("cache")).is_empty());

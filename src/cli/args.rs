@@ -166,12 +166,14 @@ pub struct SynthArgs {
     pub kind: ClipKind,
 }
 
-/// What a procedural clip shows: the trials of a tracker last 60 frames.
+/// What a procedural clip shows: the trials of a tracker, from the third on, last 60 frames.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub enum ClipKind {
     /// A furry creature hops through a meadow
     #[default]
     Demo,
+    /// Anything before anything, with other things about: what nano is trained on
+    Training,
     /// The subject passes behind a pillar
     Occlusion,
     /// The subject leaves the frame and comes back

@@ -34,6 +34,7 @@ pub fn run(typed: &SynthArgs, bars: &Bars) -> anyhow::Result<Outcome> {
 fn kind(typed: ClipKind) -> Kind {
     match typed {
         ClipKind::Demo => Kind::Demo,
+        ClipKind::Training => Kind::Training,
         ClipKind::Occlusion => Kind::Occlusion,
         ClipKind::LeaveAndReturn => Kind::LeaveAndReturn,
         ClipKind::Cut => Kind::Cut,

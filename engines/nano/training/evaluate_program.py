@@ -1,19 +1,21 @@
 """Measures the program's mattes on clips from the first frame's true mask, beside baselines.
 
-    python evaluate_program.py [WEIGHTS] --program target/release/mgdsam2 --out OUT
-        [--clips CLIP...] [--frames 60] [--sheet SHEET.jpg]
+    python evaluate_program.py [--weights WEIGHTS] [--tracker TRACKER] --program target/release/mgdsam2
+        --out OUT [--clips CLIP...] [--frames 60] [--sheet SHEET.jpg]
 
-Each clip is matted by `mgdsam2 matte` and scored by `mgdsam2 score`; WEIGHTS are the recipe's own
-unless given. Clips are the generator's demo clip, its trials of a tracker (`mgdsam2 synth --kind`,
-seeds that nothing was trained on) and CLIP: folders with `im/` and `gt/`, as DAVIS has them.
+Each clip is matted by `mgdsam2 matte` and scored by `mgdsam2 score`; weights are the recipe's own
+unless given. Clips are the generator's demo clip, clips of the kind that nano is trained on, trials
+of a tracker (`mgdsam2 synth --kind`; seeds that nothing was trained on) and CLIP: folders with `im/`
+and `gt/`, as DAVIS has them.
 
-    memory      nano-tracker
-    prompted    nano-tracker that looks at the prompted frame alone, and remembers no other
-    interval-2  nano-tracker that sees every second frame
+    memory      nano
+    prompted    nano that looks at the prompted frame alone, and remembers no other
+    interval-2  nano that sees every second frame
     thresholded the mattes of `memory`, 0 or 1
+    tracker     nano-tracker, whose mask is the matte
     copy        the first frame's matte throughout
     flow        it, carried from frame to frame by OpenCV's dense DIS (preset medium)
-    nano        the recipe `nano`, which knows of no prompt and of no other frame
+    alone       nano without propagation, which knows of no prompt and of no other frame
 
 J is DAVIS', thresholded at one half; MAD, dtSSD and MAD in the unknown band (`band`) are
 RobustVideoMatting's, in thousandths, hundredths and thousandths. The first frame, which is given, is
@@ -35,16 +37,19 @@ from evaluate_tracker import copied, flowed
 
 TRIALS = ["occlusion", "leave-and-return", "crossing", "fast-motion", "lighting-jump"]
 SEEDS = [7001, 7002]
-METHODS = ["memory", "prompted", "interval-2", "thresholded", "copy", "flow", "nano"]
+HELD_OUT = [900001, 900002, 900003, 900004, 900005, 900006]
+METHODS = ["memory", "prompted", "interval-2", "thresholded", "tracker", "copy", "flow", "alone"]
 SCORES = {"J": ("davis", "j_mean"), "MAD": ("matting", "mad"), "dtSSD": ("matting", "dtssd"),
           "band": ("matting", "mad_unknown")}
 
 
 class Program:
-    """The command line, and the weights that it tracks with."""
+    """The command line, and the weights that it runs."""
 
-    def __init__(self, path: Path, weights: Path | None):
-        self.path, self.weights = path, ["--mgd", str(weights)] if weights else []
+    def __init__(self, path: Path, weights: Path | None, tracker: Path | None):
+        self.path = path
+        self.weights = ["--mgd", weights] if weights else []
+        self.tracker = ["--sam2", tracker] if tracker else []
 
     def run(self, *arguments) -> None:
         line = [self.path, "-q", *map(str, arguments)]
@@ -53,9 +58,15 @@ class Program:
     def matte(self, clip: Path, out: Path, *options) -> None:
         self.run("matte", clip / "im", "-o", f"{out}/", "--alpha-only", *options)
 
+    def nano(self, clip: Path, out: Path, *options) -> None:
+        self.matte(clip, out, "--model", "nano", *self.weights, *self.tracker, *options)
+
     def track(self, clip: Path, out: Path, *options) -> None:
-        first = min((clip / "gt").iterdir())
-        self.matte(clip, out, "--model", "nano-tracker", *self.weights, "--mask", first, *options)
+        self.nano(clip, out, "--mask", first_mask(clip), *options)
+
+    def track_alone(self, clip: Path, out: Path) -> None:
+        weights = ["--mgd", *self.tracker[1:]] if self.tracker else []
+        self.matte(clip, out, "--model", "nano-tracker", *weights, "--mask", first_mask(clip))
 
     def scores(self, pred: Path, truth: Path) -> dict[str, float | None]:
         """Of one clip, by the names of SCORES."""
@@ -67,9 +78,14 @@ class Program:
         return {name: told[protocol][key] for name, (protocol, key) in SCORES.items()}
 
 
+def first_mask(clip: Path) -> Path:
+    return min((clip / "gt").iterdir())
+
+
 def generated(program: Program, out: Path, frames: int) -> list[Path]:
-    """The demo clip and the trials, drawn where they are not yet."""
-    kinds = [("demo", 1)] + [(kind, seed) for kind in TRIALS for seed in SEEDS]
+    """The demo clip, those of the training's kind and the trials, drawn where they are not yet."""
+    kinds = [("demo", 1)] + [("training", seed) for seed in HELD_OUT]
+    kinds += [(kind, seed) for kind in TRIALS for seed in SEEDS]
     clips = []
     for kind, seed in kinds:
         clip = out / "clips" / f"{kind}-{seed}"
@@ -92,8 +108,9 @@ def matte_all(program: Program, clip: Path, out: Path) -> None:
     program.track(clip, out / "memory")
     program.track(clip, out / "prompted", "--memory-frames", 1)
     program.track(clip, out / "interval-2", "--interval", 2)
-    program.matte(clip, out / "nano", "--model", "nano")
-    for method in ("memory", "prompted", "interval-2", "nano"):
+    program.track_alone(clip, out / "tracker")
+    program.nano(clip, out / "alone", "--propagation", "off")
+    for method in ("memory", "prompted", "interval-2", "tracker", "alone"):
         min((out / method).iterdir()).unlink()
     mattes = [cv2.imread(str(p), 0) for p in sorted((out / "memory").iterdir())]
     write([np.uint8(255) * (m > 127) for m in mattes], frames, out / "thresholded")
@@ -141,16 +158,26 @@ def line(name: str, method: str, scores: dict) -> str:
     return f"{name:22} {method:12}" + "".join(values)
 
 
+def print_means(name: str, rows: list[dict], clips: list[Path]) -> None:
+    """A line a method."""
+    names = {clip.name for clip in clips}
+    for method in METHODS:
+        chosen = [r for r in rows if r["method"] == method and r["clip"] in names]
+        values = {s: [r[s] for r in chosen if r[s] is not None] for s in SCORES}
+        print(line(name, method, {s: float(np.mean(v)) for s, v in values.items()}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path, nargs="?")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--tracker", type=Path)
     parser.add_argument("--program", type=Path, default="target/release/mgdsam2")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", type=Path, nargs="+", default=[])
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--sheet", type=Path)
     args = parser.parse_args()
-    program = Program(args.program, args.weights)
+    program = Program(args.program, args.weights, args.tracker)
     drawn = generated(program, args.out, args.frames)
     rows = []
     print(f"{'':35}" + "".join(f"{score:>8}" for score in SCORES))
@@ -162,10 +189,9 @@ def main() -> None:
             scores = program.scores(here / method, here / "truth")
             rows.append({"clip": clip.name, "method": method, **scores})
             print(line(clip.name, method, scores), flush=True)
-    for method in METHODS:
-        of_trials = [r for r in rows if r["method"] == method and r["clip"] in {c.name for c in drawn[1:]}]
-        means = {s: float(np.mean([r[s] for r in of_trials])) for s in SCORES}
-        print(line("mean of the trials", method, means))
+    first_trial = 1 + len(HELD_OUT)
+    print_means("mean of training", rows, drawn[1:first_trial])
+    print_means("mean of the trials", rows, drawn[first_trial:])
     print(absences(drawn, args.out))
     with open(args.out / "scores.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["clip", "method", *SCORES])
