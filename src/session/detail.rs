@@ -30,7 +30,7 @@ impl Detail {
             true => signature::detail::decoder(shape),
             false => signature::detail::whole(shape),
         };
-        let prompt = expected.inputs.last_chunk().filter(|_| shape.is_prompted);
+        let prompt = expected.inputs.last_chunk().filter(|_| shape.prompt_side.is_some());
         let prompt = prompt.map(|specs: &[_; 2]| specs.each_ref().map(Tensor::zeros));
         check(engine.as_ref(), expected)?;
         Ok(Self { engine, prompt })
@@ -41,7 +41,7 @@ impl Detail {
         self.prompt.is_some()
     }
 
-    /// From now on `mask_logits` (S / 4, S / 4) is the dense prompt, or nothing is.
+    /// From now on `mask_logits`, square, is the dense prompt, or nothing is.
     pub(super) fn prompt(&mut self, mask_logits: Option<&[f32]>) {
         let Some([mask, has_mask]) = &mut self.prompt else { return };
         values(has_mask)[0] = f32::from(u8::from(mask_logits.is_some()));

@@ -17,7 +17,7 @@ pub enum MemorySelection {
 }
 
 /// What speaks for a frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Evidence {
     /// Above zero where the object is in the frame.
     pub object_score_logit: f32,

@@ -60,7 +60,7 @@ impl Session {
     pub fn new(image: Box<dyn Engine>) -> Result<Self, SessionError> {
         let side = image.signature().inputs.first().and_then(|i| i.shape.get(1)).copied();
         let inp_size = side.unwrap_or(0) / 2;
-        let shape = DetailShape { inp_size, embed_dim: 0, d_model: 0, is_prompted: false };
+        let shape = DetailShape { inp_size, embed_dim: 0, d_model: 0, prompt_side: None };
         let detail = Some(Detail::new(image, &shape, false)?);
         Ok(Self::of(2 * inp_size, detail, None))
     }
@@ -195,11 +195,14 @@ fn propagate(
                 encoder.run(image)?;
             }
             follower.follow(&task, frame, encoder.features())?;
+            let mut is_corrected = false;
             if let Some(detail) = detail {
-                let counts = has_looked && !follower.looks_for_another(frame);
-                detail.prompt(counts.then(|| follower.mask_logits()));
+                is_corrected = has_looked && !follower.looks_for_another(frame);
+                detail.prompt(is_corrected.then(|| follower.mask_logits()));
                 detail.run(image, encoder.views(), logits)?;
             }
+            let corrected = is_corrected.then_some(&*logits);
+            follower.remember(&task, frame, encoder.features(), corrected)?;
         }
     }
     let Some(detail) = detail else {
@@ -232,7 +235,10 @@ fn both(
         encoder.run(image)?;
         let (features, views) = (encoder.features(), encoder.views());
         return side_by_side(
-            || follower.follow(task, frame, features),
+            || {
+                follower.follow(task, frame, features)?;
+                follower.remember(task, frame, features, None)
+            },
             || detail.run(image, views, logits),
         );
     }
@@ -241,7 +247,8 @@ fn both(
     }
     let track = || {
         encoder.run(image)?;
-        follower.follow(task, frame, encoder.features())
+        follower.follow(task, frame, encoder.features())?;
+        follower.remember(task, frame, encoder.features(), None)
     };
     side_by_side(track, || detail.run(image, &[], logits))
 }

@@ -83,6 +83,8 @@ pub struct Tracker {
     is_absent: Tensor,
     upsample: Upsample,
     mask: TrackedMask,
+    /// What speaks for it.
+    evidence: Evidence,
 }
 
 /// Where in a tracker's masks and pointers the answer is.
@@ -130,6 +132,7 @@ impl Tracker {
                 obj_ptr: vec![0.0; shape.channels],
                 is_remembered: false,
             },
+            evidence: Evidence::default(),
         })
     }
 
@@ -206,7 +209,7 @@ impl Tracker {
         Ok(&self.mask)
     }
 
-    /// Finds the object in the next frame. An error if nothing was prompted.
+    /// Finds the object in the next frame, and remembers it. An error if nothing was prompted.
     ///
     /// Where the engines give anything that is no number, the object counts as absent and the
     /// frame is not remembered.
@@ -215,6 +218,17 @@ impl Tracker {
         frame: FrameIndex,
         features: &Features,
     ) -> Result<&TrackedMask, SessionError> {
+        self.find(frame, features)?;
+        self.remember(frame, features)?;
+        Ok(&self.mask)
+    }
+
+    /// The first half of [`step`](Self::step): nothing is remembered yet.
+    pub(super) fn find(
+        &mut self,
+        frame: FrameIndex,
+        features: &Features,
+    ) -> Result<(), SessionError> {
         self.bank.recall(frame, &mut self.recalled)?;
         let [tokens, high_res_0, high_res_1] = features;
         let [memory, times, pointers, pointer_times, key_mask] = &self.recalled.0;
@@ -228,14 +242,34 @@ impl Tracker {
         let decoded = mem::take(&mut self.decoded);
         self.take(&decoded, choice);
         self.decoded = decoded;
+        self.evidence = self.evidence(mask, expected);
+        Ok(())
+    }
+
+    /// Takes `logits`, square and of the mask's side or twice that, for the mask that was found.
+    pub(super) fn correct(&mut self, logits: &[f32]) {
+        if self.mask.object_score_logit <= 0.0 {
+            return;
+        }
+        match logits.len() / self.mask.logits.len() {
+            1 => self.mask.logits.copy_from_slice(logits),
+            _ => halve(logits, &mut self.mask.logits),
+        }
+    }
+
+    /// The second half of [`step`](Self::step).
+    pub(super) fn remember(
+        &mut self,
+        frame: FrameIndex,
+        features: &Features,
+    ) -> Result<(), SessionError> {
         self.encode_memory(features, false)?;
         if self.mask.is_remembered {
             let (features, pointer) = (floats(&self.remembered[0]), &self.mask.obj_ptr);
-            let evidence = self.evidence(mask, expected);
-            self.bank.remember_tracked(frame, features, pointer, evidence);
+            self.bank.remember_tracked(frame, features, pointer, self.evidence);
         }
         self.observe_motion(frame);
-        Ok(&self.mask)
+        Ok(())
     }
 
     /// This frame's mask says how the object moves.
@@ -334,6 +368,18 @@ impl Tracker {
         self.engines.memory_encoder.run(&inputs, &mut self.remembered)?;
         self.mask.is_remembered &= floats(&self.remembered[0]).iter().all(|v| v.is_finite());
         Ok(())
+    }
+}
+
+/// A square map to half its side: means of 2 x 2.
+fn halve(from: &[f32], to: &mut [f32]) {
+    let side = to.len().isqrt();
+    for (rows, to) in from.chunks_exact(4 * side).zip(to.chunks_exact_mut(side)) {
+        let (above, below) = rows.split_at(2 * side);
+        let pairs = above.chunks_exact(2).zip(below.chunks_exact(2));
+        for (to, (a, b)) in to.iter_mut().zip(pairs) {
+            *to = 0.25 * (a[0] + a[1] + b[0] + b[1]);
+        }
     }
 }
 
