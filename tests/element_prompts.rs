@@ -26,6 +26,8 @@ fn frame(index: u64, value: u8) -> gst::Buffer {
 
 fn harness(configure: impl FnOnce(&MgdSam2Matte)) -> (Harness, MgdSam2Matte) {
     let element = element_of(tracker::session);
+    // One that takes all kinds of prompts; the session is a fake's.
+    element.set_property("model", "sam2.1-tiny");
     configure(&element);
     let mut harness = Harness::with_element(&element, Some("sink"), Some("src"));
     harness.set_caps_str(CAPS, "video/x-raw,format=GRAY8");
@@ -236,6 +238,7 @@ fn points_for_a_model_that_takes_masks_are_a_warning_while_it_plays() {
 #[test]
 fn a_wrong_property_is_an_error_before_the_stream_starts() {
     let element = element_of(tracker::session);
+    element.set_property("model", "sam2.1-tiny");
     element.set_property("prompt", "point=1");
     assert!(element.set_state(gst::State::Paused).is_err());
     element.set_state(gst::State::Null).unwrap();

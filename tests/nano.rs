@@ -7,7 +7,8 @@ use gstmgdsam2::engines::Recipe;
 use gstmgdsam2::model::image_graph;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::{Graph, OnnxModel};
-use gstmgdsam2::signature::{ElementType, Precision, Signature, TensorSpec, image};
+use gstmgdsam2::signature::detail::{DetailShape, whole};
+use gstmgdsam2::signature::{ElementType, Precision, Signature, TensorSpec};
 use safetensors::SafeTensors;
 use std::path::PathBuf;
 
@@ -53,11 +54,16 @@ fn the_graph_equals_the_training_model_on_the_shipped_weights() {
     let bytes = std::fs::read(shipped("parity.safetensors")).unwrap();
     let fixture = SafeTensors::deserialize(&bytes).unwrap();
     let mut config = Recipe::find("nano").unwrap().model.unwrap();
-    config.inp_size = fixture.tensor("image").unwrap().shape()[1] / 2;
-    let signature = image(config.inp_size);
+    let side = |name: &str| fixture.tensor(name).unwrap().shape()[2];
+    config.inp_size = side("prompted/image") / 2;
+    let (inp_size, embed_dim, d_model) = (config.inp_size, config.embed_dim, config.d_model);
+    let prompt_side = Some(side("prompted/mask_logits"));
+    let signature = whole(&DetailShape { inp_size, embed_dim, d_model, prompt_side });
     let weights = Checkpoint::open(&shipped("weights.safetensors")).unwrap();
     let graph = Graph::new("image", &weights, Precision::F32);
-    check(&image_graph(graph, &config, &signature).unwrap(), &signature, &fixture, "");
+    let onnx = image_graph(graph, &config, &signature).unwrap();
+    check(&onnx, &signature, &fixture, "prompted/");
+    check(&onnx, &signature, &fixture, "promptless/");
 }
 
 #[test]

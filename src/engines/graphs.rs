@@ -64,7 +64,9 @@ pub(super) fn detail_shape(model: &Config, tracker: Option<&TrackerRecipe>) -> D
         inp_size: model.inp_size,
         embed_dim: model.embed_dim,
         d_model: model.d_model,
-        is_prompted: tracker.is_some_and(|tracker| tracker.guidance == Guidance::Prompt),
+        prompt_side: tracker
+            .filter(|tracker| tracker.guidance == Guidance::Prompt)
+            .map(|tracker| tracker.model.shape().low_res_side()),
     }
 }
 

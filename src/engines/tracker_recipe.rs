@@ -77,10 +77,13 @@ impl TrackerRecipe {
         };
         let side = must_agree("image_size", self.model.image_size, "`inp_size`", detail.inp_size);
         let channels = must_agree("d_model", self.model.d_model, "`d_model`", detail.d_model);
+        let sees_all = self.model.image_size == 2 * detail.inp_size;
         match (self.encoder, self.guidance) {
             (TrackerEncoder::Shared, _) => side.or(channels),
-            (TrackerEncoder::Own, Guidance::Prompt) => side,
-            (TrackerEncoder::Own, Guidance::Gate) => None,
+            (TrackerEncoder::Own, Guidance::Prompt) if !sees_all => {
+                side.map(|reason| format!("{reason}; twice that fits, too"))
+            }
+            (TrackerEncoder::Own, _) => None,
         }
     }
 }

@@ -66,7 +66,7 @@ impl Weights {
             Some(TrackerEncoder::Shared) => mgd.clone(),
             Some(TrackerEncoder::Own) if has_detail && self.sam2 == WeightSource::Recipe => {
                 let published = tracker.and_then(|tracker| tracker.weights.as_deref());
-                let found = published.and_then(fetched);
+                let found = published.map(at_hand).transpose()?.flatten();
                 if found.is_none() {
                     let hint = published.map_or("`--sam2`".into(), |published| {
                         format!("`mgdsam2 fetch {published}`, or `--sam2`")
@@ -76,7 +76,7 @@ impl Weights {
                          SAM2.1 checkpoint too ({hint}), and there is none"
                     ));
                 }
-                found.map(|path| Checkpoint::open(&path)).transpose()?.map(Rc::new)
+                found.map(Rc::new)
             }
             Some(TrackerEncoder::Own) => Some(Rc::new(of_tracker.open(recipe, warnings)?)),
             None => None,
@@ -135,11 +135,26 @@ pub fn fetched(name: &str) -> Option<PathBuf> {
     place_of(name).filter(|path| path.is_file())
 }
 
+/// The weights of the recipe called `name`, shipped or fetched.
+fn at_hand(name: &str) -> Result<Option<Checkpoint>, EngineError> {
+    match (built_in(name)?, fetched(name)) {
+        (None, Some(path)) => Ok(Some(Checkpoint::open(&path)?)),
+        (shipped, _) => Ok(shipped),
+    }
+}
+
+fn built_in(name: &str) -> Result<Option<Checkpoint>, EngineError> {
+    let Some((name, bytes)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) else {
+        return Ok(None);
+    };
+    Ok(Some(read(bytes)?.described_as(&format!("trained weights that ship with {name}"))))
+}
+
 fn shipped(recipe: &Recipe, warnings: &mut Vec<String>) -> Result<Checkpoint, EngineError> {
-    if let Some((name, bytes)) = SHIPPED.iter().find(|(name, _)| *name == recipe.name) {
+    if let Some(weights) = built_in(&recipe.name)? {
         let caution = recipe.weights.caution.as_ref();
         warnings.extend(caution.map(|caution| format!("`{}`: {caution}", recipe.name)));
-        return Ok(read(bytes)?.described_as(&format!("trained weights that ship with {name}")));
+        return Ok(weights);
     }
     warnings.push(format!(
         "`{}` ships without trained weights as yet and runs with random ones: this matte means \

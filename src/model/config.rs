@@ -43,6 +43,10 @@ pub struct Config {
     /// predicts four pixels each.
     #[serde(default)]
     pub drm_half: bool,
+    /// DRM corrects the prompted mask: a convolution of it joins the fused views, and the mask
+    /// itself is added to the logits.
+    #[serde(default)]
+    pub drm_prompt: bool,
     /// Blocks that are left out.
     #[serde(default)]
     pub ablate: Vec<Ablation>,

@@ -4,19 +4,38 @@ use super::layers::{
     BatchNorm, channels_first, channels_last, conv2d, conv2d_norm, depthwise_pair,
 };
 use super::views;
-use crate::onnx::{Interpolation::Bilinear, Scope, Tensor};
+use crate::onnx::{Interpolation::Bilinear, Scope, Tensor, Window2d};
+
+/// Where a prompted mask's logits end on their way past the refinement.
+const PROMPT_LIMIT: f32 = 6.0;
 
 /// `image` (B, 3, 2S, 2S) normalised and `embedding` (V, drm_img_dim, S / 4, S / 4) to logits
-/// (B, 1, 2S, 2S).
+/// (B, 1, 2S, 2S): those of `prompt` (B, 1, side, side), corrected, where there is one.
 pub fn detail_refinement<'c>(
     s: &Scope<'c>,
     c: &Config,
     image: &Tensor<'c>,
     embedding: &Tensor<'c>,
+    prompt: Option<&Tensor<'c>>,
 ) -> Tensor<'c> {
+    let Some(prompt) = prompt else { return refined(s, c, image, fuse_views(s, embedding)) };
+    let [low, high] = [-PROMPT_LIMIT, PROMPT_LIMIT].map(|limit| s.scalar(limit));
+    let prompt = prompt.within(s).maximum(&low).minimum(&high);
+    let x = fuse_views(s, embedding);
+    let conv = s.at("prompt_in_conv");
+    let weight = conv.weight("weight", &[c.drm_img_dim, 1, 3, 3]);
+    let window = Window2d { padding: 1, ..Window2d::default() };
+    let seen = prompt.resize(x.shape[2], x.shape[3], Bilinear);
+    let x = x.add(&seen.within(&conv).conv2d(&weight, None, window));
+    let [height, width] = [image.shape[2], image.shape[3]];
+    // The same as bilinear, and faster.
+    refined(s, c, image, x).add(&prompt.resize_antialiased(height, width))
+}
+
+/// The fused views `x` with the image's own detail, to logits.
+fn refined<'c>(s: &Scope<'c>, c: &Config, image: &Tensor<'c>, x: Tensor<'c>) -> Tensor<'c> {
     let image = image_feature(s, c, image);
     s.tap("drm.img_feature", &image);
-    let x = fuse_views(s, embedding);
     s.tap("drm.fused", &x);
     let x = upsample(&s.at("feature_upsample2"), &x, &image);
     s.tap("drm.up2", &x);

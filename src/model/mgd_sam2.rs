@@ -25,7 +25,11 @@ pub fn image_graph(
     c.check(&graph.root());
     let encoded = encode(&graph.root(), c, &image).0;
     let logits = decode(&graph.root(), c, &image, &encoded, prompt.as_ref());
-    graph.reject_extra_keys(&unused_keys(c));
+    let mut unused = unused_keys(c);
+    if prompt.is_none() {
+        unused.extend(["mask_downscaling.".into(), "detail_enhance.prompt_in_conv.".into()]);
+    }
+    graph.reject_extra_keys(&unused);
     graph.finish(&[(&signature.outputs[0].name, &logits)])
 }
 
@@ -119,7 +123,12 @@ fn decode<'c>(
     let decoded = multi_view_decoder(&s.at("sam_mask_decoder"), c, &decoder_input);
     let logits = match c.ablates(Ablation::Drm) {
         true => unrefined(&decoded.mask_logits, [image.shape[2], image.shape[3]]),
-        false => detail_refinement(&s.at("detail_enhance"), c, image, &decoded.embedding),
+        false => {
+            let corrected =
+                prompt.filter(|_| c.drm_prompt).map(|[mask, has_mask]| mask.mul(has_mask));
+            let s = s.at("detail_enhance");
+            detail_refinement(&s, c, image, &decoded.embedding, corrected.as_ref())
+        }
     };
     s.tap("output.logits", &logits);
     logits

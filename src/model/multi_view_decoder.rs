@@ -23,8 +23,8 @@ pub struct DecoderInput<'c> {
     pub neck: Scope<'c>,
     /// Where `pe_layer`, `no_mask_embed` and `mask_downscaling` are.
     pub top: Scope<'c>,
-    /// Mask logits (1, 1, 4h, 4w) of the whole picture, of which there is only one then, and 1 if
-    /// they count, else 0.
+    /// Mask logits (1, 1, side, side) of the whole picture, of which there is only one then, and 1
+    /// if they count, else 0.
     pub prompt: Option<[Tensor<'c>; 2]>,
 }
 
@@ -76,9 +76,9 @@ fn view_masks<'c>(s: &Scope<'c>, tokens: &Tensor<'c>, embedding: &Tensor<'c>) ->
 fn dense_prompt<'c>(input: &DecoderInput<'c>, dim: usize) -> Tensor<'c> {
     let no_mask = input.top.at("no_mask_embed").parameter("weight", &[1, dim]);
     let Some([mask, has_mask]) = &input.prompt else { return no_mask };
-    let &[_, _, h, w] = mask.shape.as_slice() else { return no_mask };
+    let (h, w) = (4 * input.image.shape[1], 4 * input.image.shape[2]);
     let locals = views::of_picture(&mask.resize(2 * h, 2 * w, Bilinear), true).slice(0, 0..4);
-    let masks = Tensor::concat(&[&locals, mask], 0);
+    let masks = Tensor::concat(&[&locals, &mask.resize(h, w, Bilinear)], 0);
     let embedded = channels_last(&prompt_encoder::mask(&input.top, &masks, dim));
     let has_none = input.top.scalar(1.0).sub(has_mask);
     embedded.mul(has_mask).add(&no_mask.mul(&has_none))

@@ -55,6 +55,11 @@ impl<'c> Tensor<'c> {
         self.broadcast("Max", other)
     }
 
+    /// The lesser of two values, element by element.
+    pub fn minimum(&self, other: &Self) -> Self {
+        self.broadcast("Min", other)
+    }
+
     /// `max(x, 0)`.
     pub fn relu(&self) -> Self {
         self.op("Relu", &[], self.shape.clone(), vec![])

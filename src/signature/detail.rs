@@ -14,12 +14,12 @@ pub struct DetailShape {
     pub embed_dim: usize,
     /// `C`: channels from the neck on.
     pub d_model: usize,
-    /// The tracked mask is the dense prompt.
-    pub is_prompted: bool,
+    /// The side of the tracked mask, where that is the dense prompt.
+    pub prompt_side: Option<usize>,
 }
 
-/// [`image`], with `mask_logits` (1, 1, S / 4, S / 4), the tracked mask before the
-/// sigmoid, and `has_mask` (1), 1 where it counts and 0 where not, if it is prompted.
+/// [`image`], with `mask_logits` (1, 1, side, side), the tracked mask before the sigmoid, and
+/// `has_mask` (1), 1 where it counts and 0 where not, if it is prompted.
 pub fn whole(shape: &DetailShape) -> Signature {
     let mut signature = image(shape.inp_size);
     signature.inputs.extend(shape.prompt());
@@ -59,10 +59,7 @@ impl DetailShape {
     }
 
     fn prompt(&self) -> Vec<TensorSpec> {
-        if !self.is_prompted {
-            return Vec::new();
-        }
-        let side = self.inp_size / 4;
+        let Some(side) = self.prompt_side else { return Vec::new() };
         let mask = spec("mask_logits", &[1, 1, side, side], ElementType::F32);
         vec![mask, spec("has_mask", &[1], ElementType::F32)]
     }

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Frames a second through gst-launch-1.0, frame in to alpha out: a 720p clip (H.264, decoded meanwhile),
-# every frame inferred and every second one, the object followed from the first frame's mask where the
-# model can. Other work on the machine counts double: OpenVINO's threads wait for each other.
+# every frame inferred and every second one, the object followed from the first frame's mask. Other work on the machine counts double: OpenVINO's threads wait for each other.
 # Usage: tests/bench/throughput.sh [MODEL...]      (nano and nano-tracker unless told)
 # FRAMES, SIZE and CORES (2, by taskset) may be set; MGDSAM2_BIN is a folder other than target/release.
 set -euo pipefail
@@ -25,8 +24,7 @@ fi
 
 measure() {
     local model="$1" interval="$2" stats="$work/stats.json"
-    local element=(mgdsam2matte "model=$model" "interval=$interval")
-    [[ "$model" == nano ]] || element+=("prompt-mask=$work/first/gt/00000.png")
+    local element=(mgdsam2matte "model=$model" "interval=$interval" "prompt-mask=$work/first/gt/00000.png")
     taskset -c "0-$((cores - 1))" "$bin/mgdsam2" -q watch --stats "$stats" -- \
         gst-launch-1.0 filesrc "location=$work/clip.mp4" ! qtdemux ! h264parse ! avdec_h264 \
         ! "${element[@]}" ! video/x-raw,format=RGBA ! fakesink

@@ -185,7 +185,7 @@ fn idle(recipe: &Recipe) -> Session {
     };
     let detail = recipe.model.as_ref().map(|model| {
         let (inp_size, embed_dim, d_model) = (model.inp_size, model.embed_dim, model.d_model);
-        let shape = DetailShape { inp_size, embed_dim, d_model, is_prompted: false };
+        let shape = DetailShape { inp_size, embed_dim, d_model, prompt_side: None };
         (engine(whole(&shape)), shape)
     });
     let encoder = engine(tracker::encoder(&shape, ElementType::U8));

@@ -94,8 +94,8 @@ impl World {
             prompt_decoder: engine(tracker::prompt_decoder(&SHAPE)),
             memory_encoder: engine(tracker::memory_encoder(&SHAPE)),
         };
-        let (inp_size, is_prompted) = (SIDE / 2, false);
-        let shape = DetailShape { inp_size, embed_dim: 8, d_model: 8, is_prompted };
+        let inp_size = SIDE / 2;
+        let shape = DetailShape { inp_size, embed_dim: 8, d_model: 8, prompt_side: None };
         let detail = has_detail.then(|| (engine(whole(&shape)), shape));
         let encoder = engine(tracker::encoder(&SHAPE, ElementType::U8));
         let tracker = Tracker::new(engines, SHAPE, TrackerOptions::default()).unwrap();

@@ -1,4 +1,5 @@
-"""Endless training samples: labelled photographs, and frames rendered by the project's generator.
+"""Endless training samples: labelled photographs and frames rendered by the project's generator,
+matted without a prompt; and frames of clips, with what the tracker says of the frame before.
 
 Being pasted must not give the foreground away. So more than half of the samples are untouched
 photographs, the generator pastes what is not foreground as well, and the same degradation runs over
@@ -11,13 +12,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from clips import Clips, hand_drawn, load_material
+from prompted import Prompter
+from rendered import RenderedClips
 from torch.utils.data import IterableDataset
 
 cv2.setNumThreads(1)
-# The share of labelled photographs.
+# The share of labelled photographs where nothing is prompted.
 REAL = 0.6
-# Width of the band around hand-drawn edges, relative to the picture, and its weight of 255.
-BAND, BAND_WEIGHT = 0.02, 80
+# The share of samples without a prompt.
+PROMPTLESS = 0.3
 
 
 @dataclass
@@ -27,30 +31,6 @@ class Sample:
     image: np.ndarray
     alpha: np.ndarray
     weight: np.ndarray
-
-
-class RenderedFrames:
-    """Raw frames in `WIDTHxHEIGHT_*.raw`: each (H, W, 3) RGB, then (H, W) alpha, bytes."""
-
-    def __init__(self, folder: Path):
-        self.files = []
-        for path in sorted(folder.glob("*.raw")):
-            width, height = map(int, path.stem.split("_")[0].split("x"))
-            frames = np.memmap(path, np.uint8, "r").reshape(-1, 4, height * width)
-            self.files.append((frames, height, width))
-        self.counts = np.array([len(frames) for frames, _, _ in self.files])
-
-    def __len__(self) -> int:
-        return int(self.counts.sum())
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Colour and alpha."""
-        ends = self.counts.cumsum()
-        file = int(np.searchsorted(ends, index, side="right"))
-        frames, height, width = self.files[file]
-        frame = np.array(frames[index - (ends[file] - self.counts[file])]).reshape(-1)
-        colour, alpha = np.split(frame, [3 * height * width])
-        return colour.reshape(height, width, 3), alpha.reshape(height, width)
 
 
 class Generator:
@@ -63,7 +43,7 @@ class Generator:
             for p in np.load(material, allow_pickle=True)["photos"]
             if p["salient"]
         ]
-        self.frames = RenderedFrames(frames)
+        self.clips = RenderedClips(frames)
 
     def uniform(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
@@ -71,12 +51,18 @@ class Generator:
     def happens(self, probability: float) -> bool:
         return self.rng.random() < probability
 
+    def photo(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.photos[int(self.rng.integers(len(self.photos)))]
+
+    def rendered(self) -> tuple[np.ndarray, np.ndarray]:
+        clip = int(self.rng.integers(len(self.clips)))
+        return self.clips.frame(clip, int(self.rng.integers(self.clips.length(clip))))
+
     def sample(self, side: int) -> Sample:
         """Draws until the foreground is neither nothing nor everything."""
         real = self.happens(REAL)
         while True:
-            source = self.photos if real else self.frames
-            colour, mask = source[int(self.rng.integers(len(source)))]
+            colour, mask = self.photo() if real else self.rendered()
             matrix = self.crop_matrix(*mask.shape, side)
             alpha = warp(mask, matrix, side)
             kept = alpha.sum() / abs(np.linalg.det(matrix[:, :2])) / max(mask.sum(), 1)
@@ -86,9 +72,7 @@ class Generator:
         weight = warp(np.full_like(mask, 255), matrix, side)
         weight = np.where(weight > 250, 255, 0).astype(np.uint8)
         if real:
-            kernel = np.ones((max(int(BAND * side), 3),) * 2)
-            band = cv2.dilate(alpha, kernel) - cv2.erode(alpha, kernel) > 127
-            weight[band] = np.minimum(weight[band], BAND_WEIGHT)
+            weight = np.minimum(weight, hand_drawn(alpha))
         return Sample(image, alpha, weight)
 
     def crop_matrix(self, h: int, w: int, side: int) -> np.ndarray:
@@ -134,19 +118,41 @@ def warp(image: np.ndarray, matrix: np.ndarray, side: int, border: int = cv2.BOR
     return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
 
 
-class Batches(IterableDataset):
-    """Endless batches of uint8 arrays: images (B, 3, S, S), alphas and weights (B, 1, S, S)."""
+@dataclass
+class Sources:
+    """Files that samples come from: photographs, scenery, rendered clips, the tracker's weights."""
 
-    def __init__(self, material: Path, frames: Path, seed: int, batch: int, side: int):
-        self.sources, self.seed, self.batch, self.side = (material, frames), seed, batch, side
+    material: Path
+    scenery: Path
+    frames: Path
+    tracker: Path
+
+
+class Batches(IterableDataset):
+    """Endless batches: images (B, 3, S, S), alphas and weights (B, 1, S, S), uint8; prompts, float32
+    logits (B, 1, S/4, S/4), and 1 where they count, else 0, (B)."""
+
+    def __init__(self, sources: Sources, seed: int, batch: int, side: int):
+        self.sources, self.seed, self.batch, self.side = sources, seed, batch, side
 
     def __iter__(self):
-        generator = Generator(*self.sources, self.seed)
+        sources, side = self.sources, self.side
+        generator = Generator(sources.material, sources.frames, self.seed)
+        scenery = sorted(sources.scenery.iterdir())
+        material = load_material(sources.material, scenery, [], sources.frames)
+        clips, prompter = Clips(material, self.seed, side), Prompter(sources.tracker, self.seed)
+        rng = np.random.default_rng(self.seed)
         while True:
-            samples = [generator.sample(self.side) for _ in range(self.batch)]
-            images = np.stack([s.image for s in samples]).transpose(0, 3, 1, 2)
+            count = int(rng.binomial(self.batch, PROMPTLESS))
+            samples = [generator.sample(side) for _ in range(count)]
+            pairs = [clips.sample([0, int(rng.integers(1, 9))]) for _ in range(self.batch - count)]
+            prompts = np.zeros((self.batch, 1, side // 4, side // 4), np.float32)
+            prompts[count:] = prompter.prompts(pairs)
+            samples += [Sample(p.frames[1], p.masks[1], p.weights[1]) for p in pairs]
             yield (
-                np.ascontiguousarray(images),
+                np.ascontiguousarray(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2)),
                 np.stack([s.alpha for s in samples])[:, None],
                 np.stack([s.weight for s in samples])[:, None],
+                prompts,
+                (np.arange(self.batch) >= count).astype(np.float32),
             )

@@ -2,9 +2,11 @@
 
     python export.py CHECKPOINT.pt OUT_DIR
 
-`weights.safetensors` holds the averaged weights. `parity.safetensors` holds `image`, u8
-(1, 128, 128, 3) RGB, and `logits`, f32 (1, 1, 128, 128): what the training model gives for it with
-the shipped weights at `inp_size` 64 (the weights do not depend on it), in single precision.
+`weights.safetensors` holds the averaged weights. `parity.safetensors` holds, for a picture with and
+without a mask, the inputs `CASE/image`, u8 (1, 128, 128, 3) RGB, `CASE/mask_logits`, f32
+(1, 1, 32, 32), and `CASE/has_mask`, and `CASE/logits`, f32 (1, 1, 128, 128): what the training model
+gives for them with the shipped weights at `inp_size` 64 (the weights do not depend on it), in single
+precision.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 from evaluate import load_model, normalise
 from model import NANO, MgdSam2
+from prompted import shown
 from safetensors.torch import load_file, save_file
 
 PARITY_SIZE = 64
@@ -44,9 +47,14 @@ def parity(weights: Path) -> dict[str, torch.Tensor]:
     """The fixture's tensors for a file of shipped weights."""
     model = MgdSam2(replace(NANO, inp_size=PARITY_SIZE)).eval()
     model.load_state_dict({k: v.float() for k, v in load_file(weights).items()}, strict=False)
-    image = torch.from_numpy(test_card(2 * PARITY_SIZE))[None]
-    logits, _ = model(normalise(image.permute(0, 3, 1, 2)))
-    return {"image": image, "logits": logits.contiguous()}
+    image, side = torch.from_numpy(test_card(2 * PARITY_SIZE))[None], PARITY_SIZE // 2
+    mask = torch.from_numpy(shown(test_card(2 * PARITY_SIZE)[..., 0], side))[None, None]
+    fixture = {}
+    for case, has_mask in (("prompted", torch.ones(1)), ("promptless", torch.zeros(1))):
+        logits, _ = model(normalise(image.permute(0, 3, 1, 2)), mask, has_mask)
+        values = dict(image=image, mask_logits=mask, has_mask=has_mask, logits=logits)
+        fixture |= {f"{case}/{name}": value.contiguous().clone() for name, value in values.items()}
+    return fixture
 
 
 def main() -> None:

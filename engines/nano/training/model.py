@@ -1,7 +1,7 @@
-"""MGD-SAM2's image path under its official key names, and nano's two departures from it.
+"""MGD-SAM2's image path under its official key names, and nano's three departures from it.
 
-With `drm_half` and `hmim_thin` off this is the published architecture; a checkpoint's keys load
-unchanged. Nano (`NANO`) switches both on. What they change, and nothing else:
+With `drm_half`, `drm_prompt` and `hmim_thin` off this is the published architecture; a checkpoint's
+keys load unchanged. Nano (`NANO`) switches all on. What they change, and nothing else:
 
 `hmim_thin`: the finest level stays thin, d0 = `drm_img_dim` channels instead of `d_model`.
     image_encoder.neck.convs.3.conv            1x1, embed_dim -> d0
@@ -16,8 +16,12 @@ unchanged. Nano (`NANO`) switches both on. What they change, and nothing else:
     detail_enhance.fusion_conv                 widths 16 and 16 instead of 32 and 16
     detail_enhance.out_conv                    16 -> 4, then a pixel shuffle by 2 (ONNX DepthToSpace,
                                                mode CRD): one logit at 2S x 2S
+`drm_prompt`: the refinement corrects the prompted mask, its logits cut off at -6 and 6.
+    detail_enhance.prompt_in_conv              3x3, 1 -> `drm_img_dim`, of the mask at S/2,
+                                               added to the fused views; the mask itself, enlarged
+                                               bilinearly, is added to the logits
 
-In both, the mask decoder's upscaled embedding is `drm_img_dim` wide (d_model / 8 as published,
+With the first two, the mask decoder's upscaled embedding is `drm_img_dim` wide (d_model / 8 as published,
 d_model / 4 in nano). The heads that do not reach the logits (IoU, object score) are left out.
 """
 
@@ -50,14 +54,15 @@ class Config:
     drm_img_dim: int
     hmim_thin: bool = False
     drm_half: bool = False
+    drm_prompt: bool = False
 
 
 NANO = Config(
-    inp_size=96,
-    embed_dim=32,
+    inp_size=128,
+    embed_dim=24,
     num_heads=1,
-    stages=(1, 2, 2, 2),
-    global_att_blocks=(4, 5, 6),
+    stages=(1, 2, 3, 2),
+    global_att_blocks=(4, 5, 6, 7),
     window_pos_embed_bkg_spatial_size=(7, 7),
     window_spec=(8, 4, 12, 6),
     fpn_top_down_levels=(2, 3),
@@ -70,7 +75,10 @@ NANO = Config(
     drm_img_dim=16,
     hmim_thin=True,
     drm_half=True,
+    drm_prompt=True,
 )
+# The prompted mask's logits end here on their way past the refinement.
+PROMPT_LIMIT = 6.0
 
 
 # --- views: [4B locals, B globals], each image's quadrants row-major ---
@@ -610,12 +618,20 @@ class DetailEnhance(nn.Module):
             *conv_bn(d, wide, 3), nn.ReLU(), *conv_bn(wide, 16, 3), nn.ReLU()
         )
         self.out_conv = nn.Conv2d(16, outputs, 1)
+        self.prompt_in_conv = nn.Conv2d(1, d, 3, padding=1, bias=False) if c.drm_prompt else None
 
-    def forward(self, image: Tensor, embedding: Tensor) -> Tensor:
-        """(B, 3, 2S, 2S), (5B, C, S/4, S/4) -> logits (B, 1, 2S, 2S)."""
+    def forward(self, image: Tensor, embedding: Tensor, prompt: Tensor) -> Tensor:
+        """(B, 3, 2S, 2S), (5B, C, S/4, S/4), (B, 1, S/2, S/2) -> logits (B, 1, 2S, 2S)."""
+        if self.prompt_in_conv is None:
+            return self.refine(image, embedding, 0.0)
+        prompt = prompt.clamp(-PROMPT_LIMIT, PROMPT_LIMIT)
+        logits = self.refine(image, embedding, self.prompt_in_conv(prompt))
+        return logits + resize_like(prompt, logits)
+
+    def refine(self, image: Tensor, embedding: Tensor, prompt: Tensor | float) -> Tensor:
         locals_, globals_ = separate(embedding)
         x = pair_conv(self.fusion_feature, stitch(locals_), double(globals_))
-        x = self.fusion_feature_bn(x)
+        x = self.fusion_feature_bn(x) + prompt
         detail = self.img_er(self.img_in_conv(image))
         x = self.feature_upsample2(x + resize_like(detail, x))
         x = self.feature_upsample3(x + resize_like(detail, x))
@@ -652,24 +668,50 @@ class PositionEmbeddingRandom(nn.Module):
         return torch.cat((angle.sin(), angle.cos()), -1).reshape(1, h * w, -1)
 
 
+def mask_downscaling(c: Config) -> nn.Sequential:
+    """SAM's way of a mask prompt: (N, 1, 4h, 4w) -> (N, C, h, w)."""
+    first, second = [nn.Conv2d(1, 4, 2, 2), LayerNorm2d(4)], [nn.Conv2d(4, 16, 2, 2), LayerNorm2d(16)]
+    return nn.Sequential(*first, nn.GELU(), *second, nn.GELU(), nn.Conv2d(16, c.d_model, 1))
+
+
 class MgdSam2(nn.Module):
     """Normalised image in, logits out."""
 
     def __init__(self, c: Config):
         super().__init__()
+        if c.drm_prompt:
+            self.mask_downscaling = mask_downscaling(c)
         self.image_encoder = ImageEncoder(c)
         self.no_mask_embed = nn.Embedding(1, c.d_model)
         self.pe_layer = PositionEmbeddingRandom(c.d_model // 2)
         self.sam_mask_decoder = MaskDecoder(c)
         self.detail_enhance = DetailEnhance(c)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, 2S, 2S) -> logits (B, 1, 2S, 2S), auxiliary mask logits (5B, 1, S/4, S/4)."""
+    def forward(
+        self, image: Tensor, mask: Tensor | None = None, has_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(B, 3, 2S, 2S) -> logits (B, 1, 2S, 2S), auxiliary mask logits (5B, 1, S/4, S/4).
+
+        The prompt is mask logits (B, 1, S/2, S/2), which count where `has_mask` (B) is 1, not 0.
+        """
+        if mask is None:
+            mask = image.new_zeros(len(image), 1, *(n // 4 for n in image.shape[2:]))
+            has_mask = image.new_zeros(len(image))
+        has_mask = has_mask[:, None, None, None]
         levels = self.image_encoder(image_views(image))
         image_pe = self.pe_layer(*levels[2].shape[-2:])
-        dense_prompt = self.no_mask_embed.weight[:, :, None, None]
+        dense_prompt = self.dense_prompt(mask, has_mask)
         embedding, masks = self.sam_mask_decoder(levels, dense_prompt, image_pe)
-        return self.detail_enhance(image, embedding), masks
+        return self.detail_enhance(image, embedding, mask * has_mask), masks
+
+    def dense_prompt(self, mask: Tensor, has_mask: Tensor) -> Tensor:
+        """The mask as each view sees it, (5B, C, S/16, S/16), or what stands for none."""
+        none = self.no_mask_embed.weight[:, :, None, None]
+        if not hasattr(self, "mask_downscaling"):
+            return none
+        shown = self.mask_downscaling(image_views(mask))
+        has_mask = torch.cat((has_mask.repeat_interleave(4, 0), has_mask))
+        return shown * has_mask + none * (1 - has_mask)
 
 
 def initialise(model: MgdSam2) -> None:
@@ -683,3 +725,7 @@ def initialise(model: MgdSam2) -> None:
         nn.init.trunc_normal_(position, std=0.02)
     for lightweight_mlp in trunk.mpadapter.values():
         nn.init.zeros_(lightweight_mlp[3].weight)
+    # A prompted mask is returned almost as it is: half of the channels speak for the foreground.
+    out_conv = model.detail_enhance.out_conv
+    out_conv.weight.data[:] = torch.tensor([0.05, -0.05]).repeat(8)[:, None, None]
+    nn.init.zeros_(out_conv.bias)

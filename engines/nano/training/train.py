@@ -1,10 +1,11 @@
 """Trains nano: one call is one phase, and goes on from where the run's folder stands.
 
-    python train.py RUN --material material.npz --frames FRAMES --validation PHOTOS --side 128 --samples 20000
+    python train.py RUN --material material.npz --scenery SCENERY --frames CLIPS \\
+        --tracker tracker.safetensors --validation PHOTOS --held-out CLIPS --side 256 --minutes 60
 
-A phase's learning rate goes linearly from `--lr` to `--last-lr`. `RUN/last.pt` holds everything to
-go on from; `RUN/best.pt` the averaged weights that did best on the real validation pictures at the
-latest phase's `--side`; `RUN/log.jsonl` a line per measurement.
+It begins with the tracker's Hiera. A phase's learning rate goes linearly from `--lr` to `--last-lr`. `RUN/last.pt` holds everything to
+go on from; `RUN/best.pt` the averaged weights that did best on the real validation pictures, with and
+without a prompt, at the latest phase's `--side`; `RUN/log.jsonl` a line per measurement.
 """
 
 import argparse
@@ -14,11 +15,16 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from data import Batches
+from clips import Clips, Material
+from data import Batches, Sources
 from evaluate import load_photos, mean_iou, normalise
+from evaluate_tracker import load_tracker
 from model import NANO, MgdSam2, halve, initialise, split
+from prompted import Prompter
+from rendered import RenderedClips
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -38,9 +44,7 @@ def region_loss(logits: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
 def edge_loss(logits: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
     """L1 and Laplacian of alpha in a band around its edges."""
     p = logits.float().sigmoid()
-    size = 7
-    lowest = -F.max_pool2d(-alpha, size, 1, size // 2)
-    band = ((F.max_pool2d(alpha, size, 1, size // 2) - lowest) > 0.05).float() * weight
+    band = edge_band(alpha) * weight
     kernel = alpha.new_tensor([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
     bend = (F.conv2d(p, kernel, padding=1) - F.conv2d(alpha, kernel, padding=1)).abs()
     return (((p - alpha).abs() + bend) * band).sum() / band.sum().clamp(min=1)
@@ -77,12 +81,14 @@ def average(ema: MgdSam2, model: MgdSam2, steps: int, limit: float) -> None:
 class Run:
     """What is kept between phases."""
 
-    def __init__(self, folder: Path, device: str, seed: int, side: int):
+    def __init__(self, folder: Path, device: str, seed: int, side: int, tracker: Path):
         self.folder, self.device, self.side = folder, device, side
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         self.model = MgdSam2(NANO)
         initialise(self.model)
+        trunk = load_tracker(tracker).image_encoder.trunk.state_dict()
+        self.model.image_encoder.trunk.load_state_dict(trunk, strict=False)
         self.model.to(device)
         self.ema = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimiser = optimiser(self.model)
@@ -106,55 +112,111 @@ class Run:
         torch.save(kept, self.folder / "new.pt")
         (self.folder / "new.pt").rename(self.folder / "last.pt")
 
-    def measure(self, photos: list, loss: float, **more) -> None:
+    def measure(self, validation: "Validation", loss: float, **more) -> None:
         """Validates the average, logs, and keeps it if it is the best."""
-        iou = mean_iou(self.ema, photos, self.side, self.device)
+        figures = validation.figures(self.ema, self.side)
         line = dict(seconds=round(self.seconds), samples=self.samples, side=self.side,
-                    loss=round(loss, 4), validation_iou=round(iou, 4), **more)
+                    loss=round(loss, 4), lr=more["lr"], **{k: round(v, 4) for k, v in figures.items()})
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
         print(line, flush=True)
-        if iou > self.best:
-            self.best = iou
-            kept = dict(ema=self.ema.state_dict(), **line)
+        kept = dict(ema=self.ema.state_dict(), **line)
+        torch.save(kept, self.folder / f"{round(self.seconds)}.pt")
+        real = figures["iou"] + figures["photos_j"]
+        if real > self.best:
+            self.best = real
             torch.save(kept, self.folder / "best.pt")
 
 
+class Validation:
+    """Real pictures and rendered clips that are never trained on."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.photos = load_photos(args.validation, "validation")
+        pictures, masks = [p.image for p in self.photos], [[p.foreground] for p in self.photos]
+        sources = {"photos": Material(pictures, masks, [])}
+        clips = Clips(Material([], [], [], RenderedClips(args.held_out)), 0, args.side)
+        drawn = {name: Clips(material, 0, args.side).stirred for name, material in sources.items()}
+        drawn["rendered"] = clips.rendered
+        self.prompted = {}
+        for name, draw in drawn.items():
+            pairs = [draw([0, 4]) for _ in range(48)]
+            pairs = [p for p in pairs if p.masks.mean((1, 2)).min() > 4]
+            prompts = torch.from_numpy(Prompter(args.tracker, 0).prompts(pairs))
+            images = np.stack([p.frames[1] for p in pairs]).transpose(0, 3, 1, 2).copy()
+            alpha = torch.from_numpy(np.stack([p.masks[1] for p in pairs])[:, None]).float() / 255
+            self.prompted[name] = normalise(torch.from_numpy(images)), alpha, prompts
+
+    @torch.no_grad()
+    def figures(self, model: MgdSam2, side: int) -> dict[str, float]:
+        """IoU without a prompt; with one J, and MAD in the band, of the matte and of the prompt."""
+        found = {"iou": mean_iou(model, self.photos, side)}
+        for name, (images, alpha, prompts) in self.prompted.items():
+            parts = zip(images.split(8), prompts.split(8))
+            logits = torch.cat([model(x, p, torch.ones(len(x)))[0] for x, p in parts])
+            enlarged = F.interpolate(prompts, scale_factor=4.0, mode="bilinear", align_corners=False)
+            for key, values in ((name, logits), (f"{name}_prompt", enlarged)):
+                found[f"{key}_j"] = region(values, alpha)
+                found[f"{key}_band"] = band_difference(values, alpha)
+        return found
+
+
+def region(logits: Tensor, alpha: Tensor) -> float:
+    """Mean J."""
+    found, truth = logits > 0, alpha > 0.5
+    either = (found | truth).sum((1, 2, 3)).clamp(min=1)
+    return float(((found & truth).sum((1, 2, 3)) / either).mean())
+
+
+def edge_band(alpha: Tensor, size: int = 7) -> Tensor:
+    """1 where alpha is soft or differs from what is next to it."""
+    lowest = -F.max_pool2d(-alpha, size, 1, size // 2)
+    return ((F.max_pool2d(alpha, size, 1, size // 2) - lowest) > 0.05).float()
+
+
+def band_difference(logits: Tensor, alpha: Tensor) -> float:
+    """MAD where alpha is soft and next to it."""
+    band = edge_band(alpha)
+    return float(((logits.sigmoid() - alpha).abs() * band).sum() / band.sum())
+
+
 def train(run: Run, args: argparse.Namespace) -> None:
-    photos = load_photos(args.validation, "validation") if args.validation else []
-    batches = Batches(args.material, args.frames, args.seed + run.steps, args.batch, args.side)
+    validation = Validation(args)
+    sources = Sources(args.material, args.scenery, args.frames, args.tracker)
+    batches = Batches(sources, args.seed + run.steps, args.batch, args.side)
     loader = iter(DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=4))
     stop = []
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.append(1))
-    start, first, losses = time.monotonic(), run.samples, []
-    spent, measured = run.seconds, time.monotonic()
+    start = measured = time.monotonic()
+    spent, losses, total = run.seconds, [], 60 * args.minutes
     run.model.train()
-    while (done := run.samples - first) < args.samples and not stop:
-        rate = args.lr + (args.last_lr - args.lr) * done / args.samples
+    while (passed := time.monotonic() - start) < total and not stop:
+        rate = args.lr + (args.last_lr - args.lr) * passed / total
         for group in run.optimiser.param_groups:
             group["lr"] = rate * min(1, (run.steps + 1) / 100)
         batch = [torch.as_tensor(x) for x in next(loader)]
         losses.append(step(run, batch, args.bf16, args.average))
+        if len(losses) % 50 == 0:
+            print(run.samples, round(float(np.mean(losses[-50:])), 3), flush=True)
         run.samples += args.batch
         run.seconds = spent + time.monotonic() - start
         if time.monotonic() - measured > args.every:
-            if photos:
-                run.measure(photos, sum(losses) / len(losses), lr=rate)
+            run.measure(validation, sum(losses) / len(losses), lr=rate)
             run.save()
             losses, measured = [], time.monotonic()
-    if photos and losses:
-        run.measure(photos, sum(losses) / len(losses), lr=args.last_lr)
+    if losses:
+        run.measure(validation, sum(losses) / len(losses), lr=args.last_lr)
     run.save()
 
 
 def step(run: Run, batch: list[Tensor], bf16: bool, decay: float) -> float:
     """One update; returns the loss."""
-    image, alpha, weight = (x.to(run.device) for x in batch)
+    image, alpha, weight, prompt, has_prompt = (x.to(run.device) for x in batch)
     image = normalise(image).contiguous(memory_format=torch.channels_last)
     kind = torch.device(run.device).type
     with torch.autocast(kind, dtype=torch.bfloat16, enabled=bf16):
-        logits, masks = run.model(image)
+        logits, masks = run.model(image, prompt, has_prompt)
     loss = total_loss(logits, masks, alpha.float() / 255, weight.float() / 255)
     run.optimiser.zero_grad()
     loss.backward()
@@ -170,11 +232,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--material", type=Path, required=True)
+    parser.add_argument("--scenery", type=Path, required=True)
     parser.add_argument("--frames", type=Path, required=True)
-    parser.add_argument("--validation", type=Path)
+    parser.add_argument("--tracker", type=Path, required=True)
+    parser.add_argument("--validation", type=Path, required=True)
+    parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--last-lr", type=float, default=1e-3)
     parser.add_argument("--average", type=float, default=0.997, help="decay of the average")
@@ -186,7 +251,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    train(Run(args.run, args.device, args.seed, args.side), args)
+    train(Run(args.run, args.device, args.seed, args.side, args.tracker), args)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from data import BAND_WEIGHT, Generator, RenderedFrames  # noqa: E402
+from clips import BAND_WEIGHT, Clips, Material, Sample  # noqa: E402
+from data import Generator  # noqa: E402
 from evaluate import best_ellipse, ellipse, iou, part_of  # noqa: E402
 from material import cut_outs, salient, write_pack  # noqa: E402
+from prompted import Prompter, shown  # noqa: E402
+from rendered import RenderedClips, has_cut  # noqa: E402
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -24,12 +27,12 @@ def square(h: int, w: int) -> np.ndarray:
 
 @pytest.fixture
 def generator_at(tmp_path: Path):
-    """A maker of generators over two made-up photographs and three frames in two sizes."""
+    """A maker of generators over two made-up photographs and three clips in two sizes."""
     photos = [dict(image=noise(120, 160, 3), masks=[square(120, 160)], salient=[0]) for _ in "ab"]
     np.savez(tmp_path / "material.npz", photos=np.array(photos, dtype=object))
-    for name, h, w, count in (("64x48_0", 48, 64, 2), ("80x60_0", 60, 80, 1)):
+    for name, h, w, count in (("64x48x3_0", 48, 64, 2), ("80x60x2_0", 60, 80, 1)):
         frame = np.concatenate([noise(h, w, 3).ravel(), square(h, w).ravel()])
-        np.tile(frame, count).tofile(tmp_path / f"{name}.raw")
+        np.tile(frame, count * int(name[6])).tofile(tmp_path / f"{name}.raw")
     return lambda seed: Generator(tmp_path / "material.npz", tmp_path, seed)
 
 
@@ -55,10 +58,41 @@ def test_hand_drawn_edges_count_less_than_rendered_ones(generator_at) -> None:
 
 
 def test_rendered_frames_come_back_from_every_file(generator_at, tmp_path: Path) -> None:
-    frames = RenderedFrames(tmp_path)
-    assert len(frames) == 3
-    assert [frames[i][0].shape for i in range(3)] == [(48, 64, 3), (48, 64, 3), (60, 80, 3)]
-    assert np.array_equal(frames[2][1], square(60, 80))
+    clips = RenderedClips(tmp_path)
+    assert [clips.length(i) for i in range(len(clips))] == [3, 3, 2]
+    assert [clips.frame(i, 1)[0].shape for i in range(3)] == [(48, 64, 3), (48, 64, 3), (60, 80, 3)]
+    assert np.array_equal(clips.frame(2, 1)[1], square(60, 80))
+
+
+def test_a_rendered_clip_stays_in_step_with_its_alpha(generator_at, tmp_path: Path) -> None:
+    clips = Clips(Material([], [], [], RenderedClips(tmp_path)), 3, 96)
+    sample = clips.rendered([0, 5, 9])
+    assert sample.frames.shape == (3, 96, 96, 3)
+    assert np.array_equal(sample.masks[0], sample.masks[2]) and 0 < sample.masks.mean() < 255
+
+
+def test_only_a_cut_is_a_cut() -> None:
+    dark, bright = (np.full((40, 60, 3), v, np.uint8) for v in (40, 120))
+    assert has_cut([dark, dark, bright]) and not has_cut([dark, dark + 5, dark])
+
+
+def test_the_tracker_is_asked_for_the_second_frame(generator_at, tmp_path: Path) -> None:
+    prompter = Prompter(Path(__file__).parents[2] / "tracker.safetensors", 0)
+    frame, mask = np.zeros((64, 64, 3), np.uint8), square(64, 64)
+    frame[mask > 0] = 220
+    pair = Sample(np.stack([frame, frame]), np.stack([mask, mask]), np.full((2, 64, 64), 255, np.uint8))
+    found = prompter.prompts([pair, pair], faulty=False)
+    assert found.shape == (2, 1, 16, 16) and np.array_equal(found[0], found[1])
+    assert set(shown(mask, 16).ravel()) == {-10.0, 10.0}
+    assert ((found[0, 0] > 0) == (shown(mask, 16) > 0)).mean() > 0.8
+
+
+def test_faults_are_of_some_masks_and_leave_the_given_ones() -> None:
+    prompter = Prompter(Path(__file__).parents[2] / "tracker.safetensors", 0)
+    mask = square(64, 64)
+    faulty = [prompter.with_faults(mask) for _ in range(40)]
+    kept = sum(np.array_equal(f, square(64, 64)) for f in faulty)
+    assert 4 < kept < 30 and np.array_equal(mask, square(64, 64))
 
 
 def test_small_things_far_from_the_largest_are_not_foreground() -> None:

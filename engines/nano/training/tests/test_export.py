@@ -26,7 +26,7 @@ def test_shipped_weights_are_small_half_precision_and_complete(tmp_path: Path) -
     assert path.stat().st_size < 12e6
     kept = load_file(path)
     assert all(v.dtype == torch.float16 for v in kept.values())
-    assert kept["image_encoder.trunk.mpadapter.lightweight_mlp1_0.1.dwconv_glb.weight"].shape == (4, 1, 2, 3, 3)
+    assert kept["image_encoder.trunk.mpadapter.lightweight_mlp1_0.1.dwconv_glb.weight"].shape == (3, 1, 2, 3, 3)
     again = load_model(path)
     image = torch.randn(1, 3, 128, 128)
     with torch.no_grad():
@@ -38,9 +38,10 @@ def test_the_parity_fixture_follows_from_the_weights(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     save_file(shipped_tensors(seeded_model().state_dict()), path)
     first, second = parity(path), parity(path)
-    assert first["image"].shape == (1, 128, 128, 3) and first["image"].dtype == torch.uint8
-    assert torch.equal(first["logits"], second["logits"])
-    assert first["logits"].std() > 0
+    assert first["prompted/image"].shape == (1, 128, 128, 3)
+    assert first["prompted/image"].dtype == torch.uint8
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not torch.equal(first["prompted/logits"], first["promptless/logits"])
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:

@@ -41,10 +41,23 @@ def test_published_configuration_matches_the_golden(name: str) -> None:
     assert relative_l2(logits, io["output.logits"]) < 1e-5
 
 
+def test_a_mask_counts_where_there_is_one() -> None:
+    torch.manual_seed(0)
+    model = MgdSam2(NANO).eval()
+    image, mask = torch.randn(1, 3, 128, 128).expand(2, -1, -1, -1), 4 * torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        prompted, unprompted = model(image, mask, torch.tensor([1.0, 0.0]))[0]
+        assert torch.allclose(unprompted, model(image[:1])[0][0], atol=1e-5)
+    enlarged = torch.nn.functional.interpolate(mask.clamp(-6, 6), scale_factor=4.0, mode="bilinear")[0]
+    assert torch.corrcoef(torch.stack([prompted.flatten(), enlarged.flatten()]))[0, 1] > 0.9
+    assert (prompted - unprompted).abs().mean() > 1
+
+
 def test_nano_gives_a_logit_per_pixel_and_a_gradient_to_every_weight() -> None:
     torch.manual_seed(0)
     model = MgdSam2(NANO)
-    logits, masks = model(torch.randn(2, 3, 256, 256))
+    image, mask = torch.randn(2, 3, 256, 256), torch.randn(2, 1, 64, 64)
+    logits, masks = model(image, mask, torch.tensor([1.0, 0.0]))
     assert logits.shape == (2, 1, 256, 256)
     assert masks.shape == (10, 1, 32, 32)
     (logits.mean() + masks.mean()).backward()
