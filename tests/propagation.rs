@@ -263,3 +263,22 @@ fn what_is_followed_may_be_something_else() {
     let mask = world.session.tracker().unwrap().mask();
     assert_eq!(mask.obj_ptr[0], OTHER);
 }
+
+#[test]
+fn what_the_detail_path_corrects_is_what_is_remembered() {
+    let worlds =
+        [(World::new(Kind::Crossing, true), false), (World::prompted(Kind::Crossing), true)];
+    for (mut world, is_corrected) in worlds {
+        for index in 0..3 {
+            world.show(index);
+            let prompts = world.on_the_subject();
+            let prompts = if index == 0 { &prompts[..] } else { &[] };
+            assert!(
+                world.step(Frame { prompts, ..at(index) }).unwrap().is_present,
+                "frame {index}"
+            );
+        }
+        let remembered = world.view.lock().unwrap().remembered.clone();
+        assert_eq!(remembered == world.exchange.logits(), is_corrected);
+    }
+}

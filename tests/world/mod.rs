@@ -44,6 +44,8 @@ pub struct View {
     pub score: Option<f32>,
     /// How many frames the tracker last looked at.
     pub looked_at: usize,
+    /// The mask logits, (SIDE, SIDE), of what it last remembered.
+    pub remembered: Vec<f32>,
 }
 
 impl View {
@@ -85,6 +87,16 @@ pub struct World {
 impl World {
     /// Of the trial `kind`; nothing but the subject is to be seen.
     pub fn new(kind: Kind, has_detail: bool) -> Self {
+        Self::of(kind, has_detail.then_some(None))
+    }
+
+    /// The same with a detail path whose dense prompt is the tracked mask.
+    pub fn prompted(kind: Kind) -> Self {
+        Self::of(kind, Some(Some(LOW_RES)))
+    }
+
+    /// With a detail path of this `prompt_side`, if with one.
+    fn of(kind: Kind, detail: Option<Option<usize>>) -> Self {
         let view = Arc::new(Mutex::new(View::default()));
         let engine =
             |signature| -> Box<dyn Engine> { Box::new(Seeing { signature, view: view.clone() }) };
@@ -95,8 +107,8 @@ impl World {
             memory_encoder: engine(tracker::memory_encoder(&SHAPE)),
         };
         let inp_size = SIDE / 2;
-        let shape = DetailShape { inp_size, embed_dim: 8, d_model: 8, prompt_side: None };
-        let detail = has_detail.then(|| (engine(whole(&shape)), shape));
+        let shape = |prompt_side| DetailShape { inp_size, embed_dim: 8, d_model: 8, prompt_side };
+        let detail = detail.map(shape).map(|shape| (engine(whole(&shape)), shape));
         let encoder = engine(tracker::encoder(&SHAPE, ElementType::U8));
         let tracker = Tracker::new(engines, SHAPE, TrackerOptions::default()).unwrap();
         let session = Session::with_tracker(detail, encoder, tracker).unwrap();
@@ -169,7 +181,10 @@ impl Engine for Seeing {
                 decode(&view, thing, outputs);
                 fill(&mut outputs[4], 0.0);
             }
-            "memory_encoder" => fill(&mut outputs[0], 0.0),
+            "memory_encoder" => {
+                view.remembered = floats(inputs[1]).to_vec();
+                fill(&mut outputs[0], 0.0);
+            }
             _ => {
                 let seen = view.alpha.iter().zip(&view.others).map(|(a, b)| a.max(*b));
                 let logit = |a: f32| (a.clamp(1e-4, 0.9999) / (1.0 - a.clamp(1e-4, 0.9999))).ln();
