@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from clips import Clips, hand_drawn, load_material
+from motion import warp
 from prompted import Prompter
 from rendered import RenderedClips
 from torch.utils.data import IterableDataset
@@ -63,20 +64,20 @@ class Generator:
         real = self.happens(REAL)
         while True:
             colour, mask = self.photo() if real else self.rendered()
-            matrix = self.crop_matrix(*mask.shape, side)
-            alpha = warp(mask, matrix, side)
-            kept = alpha.sum() / abs(np.linalg.det(matrix[:, :2])) / max(mask.sum(), 1)
+            place = self.crop(*mask.shape, side)
+            alpha = warp(mask, place, side)
+            kept = alpha.sum() * abs(np.linalg.det(place[:, :2])) / max(mask.sum(), 1)
             if kept > 0.6 and 0.02 < alpha.mean() / 255 < 0.85:
                 break
-        image = self.degrade(warp(colour, matrix, side, cv2.BORDER_REFLECT_101))
-        weight = warp(np.full_like(mask, 255), matrix, side)
+        image = self.degrade(warp(colour, place, side, cv2.BORDER_REFLECT_101))
+        weight = warp(np.full_like(mask, 255), place, side)
         weight = np.where(weight > 250, 255, 0).astype(np.uint8)
         if real:
             weight = np.minimum(weight, hand_drawn(alpha))
         return Sample(image, alpha, weight)
 
-    def crop_matrix(self, h: int, w: int, side: int) -> np.ndarray:
-        """An affine map from a picture to a square: crop, squash, a little rotation, mirroring."""
+    def crop(self, h: int, w: int, side: int) -> np.ndarray:
+        """(2, 3), from a square to a part of a picture: crop, squash, a little rotation, mirroring."""
         zoom = self.uniform(0.5, 1.0) if self.happens(0.7) else 1.0
         ch, cw = h * zoom * self.uniform(0.8, 1), w * zoom * self.uniform(0.8, 1)
         top, left = self.uniform(0, h - ch), self.uniform(0, w - cw)
@@ -85,7 +86,7 @@ class Generator:
         mirror = -1 if self.happens(0.5) else 1
         turn = np.array([[c, -s], [s, c]]) @ np.diag([mirror * side / cw, side / ch])
         shift = np.array([side / 2, side / 2]) - turn @ np.array([left + cw / 2, top + ch / 2])
-        return np.hstack([turn, shift[:, None]])
+        return cv2.invertAffineTransform(np.hstack([turn, shift[:, None]]))
 
     def degrade(self, image: np.ndarray) -> np.ndarray:
         """Exposure, white balance, blur by resampling, noise and compression of the whole frame."""
@@ -108,14 +109,6 @@ class Generator:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(self.uniform(30, 95))]
             image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
         return image
-
-
-def warp(image: np.ndarray, matrix: np.ndarray, side: int, border: int = cv2.BORDER_CONSTANT) -> np.ndarray:
-    """An affine map into a square, smoothed first where it shrinks."""
-    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    if scale < 0.8:
-        image = cv2.GaussianBlur(image, (0, 0), 0.35 / scale)
-    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
 
 
 @dataclass

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from evaluate import normalise
 from evaluate_tracker import load_tracker
 from export import shipped_tensors, test_card
+from memory import temporal_encoding
 from safetensors.torch import save_file
 from torch import Tensor
-from tracker import MASK_BIAS, MASK_SCALE, Decoded, Encoded, Tracker, temporal_encoding
+from tracker import MASK_BIAS, MASK_SCALE, Decoded, Encoded, Tracker
 
 SIDE = 64
 # Points that fit, one more than a prompt may have; what is added where nothing counts.

@@ -5,9 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from clips import Sample, blob
+from clips import Sample
 from evaluate import normalise
 from evaluate_tracker import load_tracker
+from motion import blob
 from torch import Tensor
 from tracker import MASK_BIAS, MASK_SCALE, TRACKED
 

@@ -22,11 +22,12 @@ from clips import Clips, Material
 from data import Batches, Sources
 from evaluate import load_photos, mean_iou, normalise
 from evaluate_tracker import load_tracker
-from model import NANO, MgdSam2, halve, initialise, split
+from model import NANO, MgdSam2, initialise
 from prompted import Prompter
 from rendered import RenderedClips
 from torch import Tensor
 from torch.utils.data import DataLoader
+from views import halve, split
 
 
 def region_loss(logits: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
