@@ -191,18 +191,7 @@ fn propagate(
             both((detail, image, logits), (encoder, follower), &task, frame)?;
         }
         detail => {
-            if has_looked || encoder.is_shared() {
-                encoder.run(image)?;
-            }
-            follower.follow(&task, frame, encoder.features())?;
-            let mut is_corrected = false;
-            if let Some(detail) = detail {
-                is_corrected = has_looked && !follower.looks_for_another(frame);
-                detail.prompt(is_corrected.then(|| follower.mask_logits()));
-                detail.run(image, encoder.views(), logits)?;
-            }
-            let corrected = is_corrected.then_some(&*logits);
-            follower.remember(&task, frame, encoder.features(), corrected)?;
+            in_turn((detail.as_deref_mut(), image, logits), (encoder, follower), &task, frame)?;
         }
     }
     let Some(detail) = detail else {
@@ -222,6 +211,28 @@ fn propagate(
     let how = if detail.is_prompted() { Use::Prompt } else { Use::Gate };
     follower.finish(has_looked.then_some(how), logits);
     Ok(follower.state(has_looked))
+}
+
+/// The tracker's turn, then that of the detail path, if there is one, which corrects its mask.
+fn in_turn(
+    (detail, image, logits): (Option<&mut Detail>, &Tensor, &mut Tensor),
+    (encoder, follower): (&mut Encoder, &mut Follower),
+    task: &Task,
+    frame: &Frame,
+) -> Result<(), SessionError> {
+    let has_looked = *task != Task::Wait;
+    if has_looked || encoder.is_shared() {
+        encoder.run(image)?;
+    }
+    follower.follow(task, frame, encoder.features())?;
+    let mut corrected = None;
+    if let Some(detail) = detail {
+        let counts = has_looked && !follower.looks_for_another(frame);
+        detail.prompt(counts.then(|| follower.mask_logits()));
+        detail.run(image, encoder.views(), logits)?;
+        corrected = counts.then_some(&*logits);
+    }
+    follower.remember(task, frame, encoder.features(), corrected)
 }
 
 /// The two paths of one frame side by side, neither of which needs the other's answer.
