@@ -65,11 +65,20 @@ class Prompter:
             mask = cv2.resize(mask, (coarse, coarse), interpolation=cv2.INTER_AREA)
             mask = cv2.resize(mask, (side, side), interpolation=cv2.INTER_CUBIC)
             mask = (mask > 127).astype(np.uint8) * 255
-        if self.rng.random() < 0.4:
-            ys, xs = np.where(mask > 127)
-            if len(ys):
-                self.blot(mask := mask.copy(), int(self.rng.integers(len(ys))), ys, xs)
+        mask = mask.copy()
+        ys, xs = np.where(mask > 127)
+        if len(ys) and self.rng.random() < 0.4:
+            self.blot(mask, int(self.rng.integers(len(ys))), ys, xs)
+        if len(ys) and self.rng.random() < 0.3:
+            self.cut(mask, ys, xs)
         return mask
+
+    def cut(self, mask: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> None:
+        """Up to a half of it, on one side, was never seen."""
+        along, across = self.rng.normal(size=2)
+        limit = np.quantile(along * xs + across * ys, self.rng.uniform(0.5, 0.95))
+        y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
+        mask[along * x + across * y > limit] = 0
 
     def blot(self, mask: np.ndarray, i: int, ys: np.ndarray, xs: np.ndarray) -> None:
         """A piece is lost, or some of what is around comes along."""
