@@ -45,9 +45,10 @@ fn logits(request: &Request) -> Tensor {
     let side = opened.session.side();
     let mut exchange = Exchange::new(side);
     exchange.image = picture(side);
-    // The first run prepares, the second is captured, the third is replayed.
+    // The first run prepares, the second is captured, the third is replayed; each by itself.
+    let frame = Frame { is_first: true, ..Frame::default() };
     for _ in 0..3 {
-        opened.session.step(&Frame::default(), &mut exchange).unwrap();
+        opened.session.step(&frame, &mut exchange).unwrap();
     }
     println!("{}: {:?}", opened.backend, opened.warnings);
     exchange.logits
