@@ -392,3 +392,16 @@ pub(super) fn check(engine: &dyn Engine, expected: Signature) -> Result<Vec<Tens
     }
     Ok(expected.outputs.iter().map(Tensor::zeros).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::halve;
+
+    #[test]
+    fn half_the_side_holds_means_of_four() {
+        let from: Vec<f32> = (0..16).map(|v| v as f32).collect();
+        let mut to = [0.0; 4];
+        halve(&from, &mut to);
+        assert_eq!(to, [2.5, 4.5, 10.5, 12.5]);
+    }
+}
