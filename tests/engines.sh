@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# TensorRT-RTX compiles every recipe in f32, f16 and bf16 for all GPUs that it serves, each twice to
-# the same bytes, with random weights and no GPU. Prints the table of the README; takes minutes.
+# TensorRT-RTX compiles every recipe in f32, f16 and bf16 for all GPUs that it serves, each twice, with
+# random weights and no GPU. Prints a table: time, memory, how many engines were the same bytes twice.
 # MGDSAM2_PRECISIONS="f16 bf16" and MGDSAM2_TARGETS="8.9 12.0" leave the others out.
 # Usage: [MGDSAM2_PRECISIONS=...] [MGDSAM2_TARGETS=...] tests/engines.sh [RECIPE...]
 set -euo pipefail
