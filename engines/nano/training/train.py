@@ -113,11 +113,11 @@ class Run:
         torch.save(kept, self.folder / "new.pt")
         (self.folder / "new.pt").rename(self.folder / "last.pt")
 
-    def measure(self, validation: "Validation", loss: float, **more) -> None:
+    def measure(self, validation: "Validation", loss: float, lr: float) -> None:
         """Validates the average, logs, and keeps it if it is the best."""
         figures = validation.figures(self.ema, self.side)
         line = dict(seconds=round(self.seconds), samples=self.samples, side=self.side,
-                    loss=round(loss, 4), lr=more["lr"], **{k: round(v, 4) for k, v in figures.items()})
+                    loss=round(loss, 4), lr=lr, **{k: round(v, 4) for k, v in figures.items()})
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
         print(line, flush=True)
@@ -135,12 +135,10 @@ class Validation:
     def __init__(self, args: argparse.Namespace):
         self.photos = load_photos(args.validation, "validation")
         pictures, masks = [p.image for p in self.photos], [[p.foreground] for p in self.photos]
-        sources = {"photos": Material(pictures, masks, [])}
-        clips = Clips(Material([], [], [], RenderedClips(args.held_out)), 0, args.side)
-        drawn = {name: Clips(material, 0, args.side).stirred for name, material in sources.items()}
-        drawn["rendered"] = clips.rendered
+        photos = Clips(Material(pictures, masks, []), 0, args.side)
+        held_out = Clips(Material([], [], [], RenderedClips(args.held_out)), 0, args.side)
         self.prompted = {}
-        for name, draw in drawn.items():
+        for name, draw in (("photos", photos.stirred), ("rendered", held_out.rendered)):
             pairs = [draw([0, 4]) for _ in range(48)]
             pairs = [p for p in pairs if p.masks.mean((1, 2)).min() > 4]
             prompts = torch.from_numpy(Prompter(args.tracker, 0).prompts(pairs))

@@ -93,9 +93,7 @@ impl Device {
         alpha: &Alpha,
         target: &Target,
     ) -> Result<(), CudaError> {
-        let colour = Colour::default();
-        let parameter = self.composite_parameter(source, alpha, &colour, None, target, 4)?;
-        self.composite(&self.kernels.composite_gray, parameter, 1)
+        self.composite_matte(&self.kernels.composite_gray, source, alpha, target)
     }
 
     /// Queues: a GRAY16_LE target becomes the matte.
@@ -105,9 +103,19 @@ impl Device {
         alpha: &Alpha,
         target: &Target,
     ) -> Result<(), CudaError> {
+        self.composite_matte(&self.kernels.composite_gray16, source, alpha, target)
+    }
+
+    fn composite_matte(
+        &self,
+        kernel: &CudaFunction,
+        source: &Source,
+        alpha: &Alpha,
+        target: &Target,
+    ) -> Result<(), CudaError> {
         let colour = Colour::default();
         let parameter = self.composite_parameter(source, alpha, &colour, None, target, 4)?;
-        self.composite(&self.kernels.composite_gray16, parameter, 1)
+        self.composite(kernel, parameter, 1)
     }
 
     /// Queues: a target of four bytes a pixel becomes the frame with alpha, in the foreground's
