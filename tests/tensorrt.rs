@@ -1,20 +1,19 @@
 //! TensorRT compiles every graph on a machine without a GPU, and says what is missing to run it.
 //!
-//! What runs on a GPU is in `gpu.rs`; every recipe in every arithmetic is `tests/engines.sh`.
+//! What runs on a GPU is in `gpu.rs`; every recipe in every arithmetic is in `tensorrt_recipes.rs`.
 #![cfg(all(feature = "tensorrt", not(feature = "tensorrt-enterprise")))]
 #![allow(clippy::unwrap_used)]
 use gstmgdsam2::backend::BackendError;
 use gstmgdsam2::backend::tensorrt::gpu::Gpu;
 use gstmgdsam2::backend::tensorrt::{Compile, Place, Target, TensorRt, compile, library};
 use gstmgdsam2::checkpoint::Checkpoint;
-use gstmgdsam2::engines::{self, BackendChoice, BuiltGraph, EngineError, Recipe, Request, Weights};
+use gstmgdsam2::engines::{self, BackendChoice, EngineError, Recipe, Request, Weights};
 use gstmgdsam2::model::image_graph;
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::signature::{Precision, image};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Instant;
 use std::{env, fs};
 
 const TOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tiny.toml");
@@ -215,64 +214,6 @@ fn each_missing_library_has_its_own_message() {
 fn child_loads_tensorrt() {
     println!("{}", library::load().unwrap_err());
     println!("{}", library::load_parser().unwrap_err());
-}
-
-#[test]
-#[ignore = "minutes; tests/engines.sh runs it and prints its table"]
-fn every_recipe_compiles() {
-    let chosen = ["RECIPES", "PRECISIONS", "TARGETS"]
-        .map(|name| env::var(format!("MGDSAM2_{name}")).unwrap_or_default().to_lowercase());
-    let [recipes, precisions, targets] =
-        chosen.each_ref().map(|words| words.split_whitespace().collect::<Vec<_>>());
-    let is_chosen = |chosen: &[&str], name: &str| chosen.is_empty() || chosen.contains(&name);
-    library::load_parser().unwrap();
-    println!(
-        "| recipe | arithmetic | GPUs | graphs | engines MB | seconds | peak MB | same bytes twice |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
-    for recipe in Recipe::list().filter(|name| is_chosen(&recipes, name)) {
-        for precision in PRECISIONS {
-            if !is_chosen(&precisions, &format!("{precision:?}").to_lowercase()) {
-                continue;
-            }
-            let all = self::targets(precision).into_iter().map(|target| target.to_string());
-            let targets: Vec<_> = all.filter(|target| is_chosen(&targets, target)).collect();
-            // Resets the peak that VmHWM tells.
-            fs::write("/proc/self/clear_refs", "5").unwrap();
-            let start = Instant::now();
-            let first = all_engines(recipe, precision, &targets);
-            let (seconds, peak) = (start.elapsed().as_secs_f64(), peak_mb());
-            let megabytes = first.iter().map(|(size, _)| size).sum::<u64>() / 1_000_000;
-            let second = all_engines(recipe, precision, &targets);
-            // Of large graphs TensorRT now and then makes other bytes, on one core, too.
-            let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
-            let (targets, graphs) = (targets.join(" "), first.len());
-            println!(
-                "| {recipe} | {precision:?} | {targets} | {graphs} | {megabytes} | {seconds:.1} | {peak} | {same} |",
-            );
-        }
-    }
-}
-
-/// Size and hash of each engine of a recipe, built anew.
-fn all_engines(recipe: &str, precision: Precision, targets: &[String]) -> Vec<(u64, String)> {
-    let folder = tempfile::tempdir().unwrap();
-    let request = Request {
-        model: recipe.into(),
-        precision: Some(precision),
-        targets: targets.to_vec(),
-        ..toy(folder.path())
-    };
-    let built = engines::build(&request, &mut |_| ()).unwrap();
-    let manifest = |graph: BuiltGraph| graph.entry.unwrap().manifest.unwrap();
-    let manifests = built.graphs.into_iter().map(manifest);
-    manifests.map(|manifest| (manifest.size, manifest.sha256)).collect()
-}
-
-fn peak_mb() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1000
 }
 
 fn toy(cache: &Path) -> Request {
