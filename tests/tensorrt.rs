@@ -43,7 +43,9 @@ fn targets(precision: Precision) -> Vec<Target> {
 }
 
 fn compiled(onnx: &[u8], targets: &[Target]) -> Result<Vec<u8>, BackendError> {
-    compile(onnx, &mut Compile { targets, progress: &mut |_| (), interrupted: || false })
+    let (mut plan, progress) = (Vec::new(), &mut |_| ());
+    let mut options = Compile { targets, progress, interrupted: || false };
+    compile(onnx.to_vec(), &mut plan, &mut options).map(|()| plan)
 }
 
 #[test]
@@ -160,7 +162,8 @@ fn progress_only_grows() {
     let (mut seen, targets) = (Vec::new(), [Target::new(8, 9).unwrap()]);
     let onnx = graph(TOY, Precision::F16);
     let progress = &mut |fraction| seen.push(fraction);
-    compile(&onnx, &mut Compile { targets: &targets, progress, interrupted: || false }).unwrap();
+    let mut options = Compile { targets: &targets, progress, interrupted: || false };
+    compile(onnx, &mut Vec::new(), &mut options).unwrap();
     assert!(seen.len() > 3, "{seen:?}");
     assert!(seen.windows(2).all(|pair| pair[0] < pair[1]) && seen[seen.len() - 1] <= 1.0);
 }

@@ -1,5 +1,6 @@
 //! Engines behind one trait: named tensors in, named tensors out.
 mod library;
+mod memory;
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
 pub mod openvino;

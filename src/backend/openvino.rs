@@ -13,6 +13,7 @@ mod request;
 use self::core::{CompiledModel, Core, Side};
 use self::cpu::Cpu;
 use self::request::{HostTensor, InferRequest};
+use crate::backend::memory::give_back_freed_memory;
 use crate::backend::{BackendError, Engine, Tensor, check_count, check_tensors};
 use crate::signature::{Precision, Signature, TensorSpec};
 use crossbeam::channel::{RecvTimeoutError, bounded};
@@ -152,16 +153,6 @@ fn while_giving_back_pages<T>(built: &Mmap, load: impl FnOnce() -> T) -> T {
     });
     give_back();
     outcome
-}
-
-/// Returns to the system what was freed between blocks that are still in use: a graph's weights,
-/// which glibc would keep for later.
-fn give_back_freed_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: no arguments that could be wrong; glibc locks its heaps itself.
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }
 
 /// A core whose engines answer one frame soonest, in exactly the arithmetic it returns.

@@ -103,7 +103,8 @@ fn device_pointers_and_host_tensors_give_the_same() {
     let targets = [Target::new(major as u32, minor as u32).unwrap()];
     let progress = &mut |_| ();
     let options = &mut Compile { targets: &targets, progress, interrupted: || false };
-    let plan = compile(&onnx, options).unwrap();
+    let mut plan = Vec::new();
+    compile(onnx, &mut plan, options).unwrap();
     let mut engine = TensorRt::open(plan, &signature, Place::default()).unwrap();
 
     let picture = picture(2 * config.inp_size);

@@ -4,6 +4,8 @@ use super::progress::Monitor;
 use super::recorder::Recorder;
 use super::{Target, library};
 use crate::backend::BackendError;
+use crate::backend::memory::give_back_freed_memory;
+use std::io::Write;
 use std::thread;
 use trtx::{Builder, BuilderConfig, OnnxParser, ProfilingVerbosity};
 
@@ -17,24 +19,33 @@ pub struct Compile<'a> {
     pub interrupted: fn() -> bool,
 }
 
-/// The engine of `onnx`, a ModelProto with its weights inside.
+/// Writes the engine of `onnx`, a ModelProto with its weights inside, to `plan`.
 ///
 /// Strongly typed: it computes in the types that the graph is written in. The same graph,
-/// targets and TensorRT make the same bytes.
-pub fn compile(onnx: &[u8], options: &mut Compile) -> Result<Vec<u8>, BackendError> {
+/// targets and TensorRT make the same bytes, but for the order in which tensors are listed.
+pub fn compile(
+    onnx: Vec<u8>,
+    plan: &mut (impl Write + Send),
+    options: &mut Compile,
+) -> Result<(), BackendError> {
     library::load()?;
     library::load_parser()?;
     let (monitor, follower) = Monitor::new();
     let targets = options.targets;
     thread::scope(|scope| {
-        let build = scope.spawn(move || build(onnx, targets, monitor));
+        let build = scope.spawn(move || build(onnx, plan, targets, monitor));
         let interrupted = follower.follow(options.progress, options.interrupted);
         let built = build.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if interrupted { Err(BackendError::Interrupted) } else { built }
     })
 }
 
-fn build(onnx: &[u8], targets: &[Target], monitor: Monitor) -> Result<Vec<u8>, BackendError> {
+fn build(
+    onnx: Vec<u8>,
+    plan: &mut impl Write,
+    targets: &[Target],
+    monitor: Monitor,
+) -> Result<(), BackendError> {
     let log = Log::default();
     let logger = log.logger()?;
     let mut builder = log.check("making a builder", Builder::new(&logger))?;
@@ -43,11 +54,14 @@ fn build(onnx: &[u8], targets: &[Target], monitor: Monitor) -> Result<Vec<u8>, B
     let network = log.check("making a network", builder.create_network(0))?;
     // The parser owns the network, which must not outlive the builder: declared after it.
     let mut parser = log.check("making a parser", OnnxParser::new(network, &logger))?;
-    log.check("reading the graph", parser.parse(onnx))?;
+    log.check("reading the graph", parser.parse(&onnx))?;
+    // The parser has a copy of its own.
+    drop(onnx);
+    give_back_freed_memory();
     let mut config = log.check("configuring", builder.create_config())?;
     log.check("configuring", configure(&mut config, targets, monitor))?;
     let engine = builder.build_serialized_network(parser.network_mut(), &mut config);
-    Ok(log.check("building", engine)?.to_vec())
+    plan.write_all(&log.check("building", engine)?).map_err(BackendError::Write)
 }
 
 fn configure(config: &mut BuilderConfig, targets: &[Target], monitor: Monitor) -> trtx::Result<()> {

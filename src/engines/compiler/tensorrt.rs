@@ -6,7 +6,7 @@ use crate::backend::{BackendError, Engine};
 use crate::engines::recipe::TensorRtRecipe;
 use crate::engines::{Recipe, Request};
 use crate::signature::{Precision, Signature};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
 /// TensorRT and what it compiles for.
@@ -76,8 +76,8 @@ impl Compiler for TensorRtGpu {
         progress: &mut dyn FnMut(f32),
     ) -> Result<(), BackendError> {
         let (targets, interrupted) = (self.targets.as_slice(), self.interrupted);
-        let plan = compile(&onnx, &mut Compile { targets, progress, interrupted })?;
-        fs::write(file, plan).map_err(BackendError::Write)
+        let mut plan = File::create(file).map_err(BackendError::Write)?;
+        compile(onnx, &mut plan, &mut Compile { targets, progress, interrupted })
     }
 
     fn open(
