@@ -2,6 +2,7 @@
 use super::Place;
 use super::log::Log;
 use crate::backend::BackendError;
+use cudarc::driver::sys::CUgraphInstantiate_flags;
 use cudarc::driver::sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
 use cudarc::driver::{CudaGraph, CudaStream, DriverError};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Launch {
             stream.begin_capture(CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).map_err(of_driver)?;
             // SAFETY: the stream is alive, and the caller vouches for the addresses.
             let captured = unsafe { context.enqueue_v3(stream.cu_stream().cast()) };
-            self.graph = stream.end_capture(Default::default()).map_err(of_driver)?;
+            self.graph = stream.end_capture(CUgraphInstantiate_flags(0)).map_err(of_driver)?;
             captured?;
         }
         self.has_run = true;
