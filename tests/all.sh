@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check and test, from formatting to the demo; sets up what it needs. Ends with one line.
-# With MGDSAM2_GPU_FEATURES=1 also the features tensorrt and onnxruntime, without a GPU: minutes more.
+# With MGDSAM2_GPU_FEATURES=1 also tensorrt, tensorrt-enterprise and onnxruntime, without a GPU: minutes more.
 # Usage: [MGDSAM2_GPU_FEATURES=1] tests/all.sh
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -23,7 +23,13 @@ gpu_features() {
     local features=(--release --locked --features "tensorrt,onnxruntime")
     cargo clippy "${features[@]}" --all-targets -- -D warnings &&
         cargo test "${features[@]}" --no-fail-fast \
-            --test tensorrt --test onnxruntime --test validation
+            --test tensorrt --test onnxruntime --test validation &&
+        full_tensorrt --release --locked --features tensorrt-enterprise
+}
+
+# Its headers come with the bindings, its libraries are not to be had: it compiles, and says so.
+full_tensorrt() {
+    cargo clippy "$@" --all-targets -- -D warnings && cargo test "$@" --test tensorrt_enterprise
 }
 
 pipelines/setup.sh || exit 1

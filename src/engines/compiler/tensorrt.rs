@@ -23,10 +23,7 @@ pub(super) struct TensorRtGpu {
 impl TensorRtGpu {
     /// Opens TensorRT if need be, and the driver unless `request` names what to compile for.
     pub(super) fn new(request: &Request, recipe: &Recipe) -> Result<Self, BackendError> {
-        let mut targets: Vec<Target> =
-            request.targets.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-        targets.sort();
-        targets.dedup();
+        let mut targets = named(request)?;
         let gpu = match targets.is_empty() {
             true => Some(Gpu::detect(request.cuda_device)?),
             false => None,
@@ -41,6 +38,19 @@ impl TensorRtGpu {
             interrupted: request.interrupted,
         })
     }
+}
+
+/// The GPUs that `request` names, each once, in order.
+fn named(request: &Request) -> Result<Vec<Target>, BackendError> {
+    if cfg!(feature = "tensorrt-enterprise") && !request.targets.is_empty() {
+        let reason = "full TensorRT compiles for the GPU that is here, and none can be named";
+        return Err(BackendError::NoGpu(reason.into()));
+    }
+    let mut targets: Vec<Target> =
+        request.targets.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
 }
 
 impl Compiler for TensorRtGpu {
