@@ -40,14 +40,15 @@ impl Identity {
         let name = |backend: &str| backend.split(' ').next().unwrap_or_default().to_owned();
         let is_related =
             name(&self.backend) == name(&found.backend) && self.precision == found.precision;
-        let fields = [
-            ("graph", &self.graph_sha256, &found.graph_sha256),
-            ("version", &self.backend, &found.backend),
-            ("device", &self.device, &found.device),
-        ];
+        // The hashes of two graphs say nothing to anybody.
+        let graph = (self.graph_sha256 != found.graph_sha256)
+            .then(|| "graph: the program, the recipe or the weights have changed".to_owned());
+        let fields =
+            [("version", &self.backend, &found.backend), ("device", &self.device, &found.device)];
         let different = fields.into_iter().filter(|(_, expected, found)| expected != found);
         let different: Vec<_> = different
             .map(|(what, expected, found)| format!("{what}: expected {expected}, found {found}"))
+            .chain(graph)
             .collect();
         (is_related && !different.is_empty()).then(|| different.join("; "))
     }
