@@ -104,7 +104,7 @@ fn blocks_that_are_too_coarse_are_rebuilt_in_f32_once_and_recorded() {
         let mut exchange = Exchange::new(opened.session.side());
         exchange.image_mut().iter_mut().enumerate().for_each(|(i, byte)| *byte = (i / 7) as u8);
         opened.session.step(&Frame::default(), &mut exchange).unwrap();
-        (exchange.logits, opened.warnings, opened.backend)
+        (exchange.logits.tensor().unwrap().clone(), opened.warnings, opened.backend)
     };
     let (first, warnings, backend) = logits(&mut Vec::new());
     let told = warnings.join("\n");

@@ -171,7 +171,7 @@ fn features(frame: FrameIndex) -> Features {
 
 fn flat(value: f32) -> Features {
     let specs = decoder(&SHAPE).inputs;
-    std::array::from_fn(|i| Tensor::F32(vec![value; specs[i].shape.iter().product()]))
+    std::array::from_fn(|i| Tensor::F32(vec![value; specs[i].shape.iter().product()]).into())
 }
 
 fn click() -> Prompt {

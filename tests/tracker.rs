@@ -1,5 +1,7 @@
 //! The tracker's own graphs on OpenVINO, with random weights.
 #![allow(clippy::unwrap_used, missing_docs)]
+mod toy;
+
 use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
@@ -7,54 +9,9 @@ use gstmgdsam2::engines::Recipe;
 use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
-use gstmgdsam2::session::{
-    Exchange, Frame, Prompt, Session, TrackedMask, Tracker, TrackerEngines, TrackerOptions,
-};
+use gstmgdsam2::session::{Exchange, Frame, Prompt, Session, TrackedMask};
 use gstmgdsam2::signature::{ElementType, Precision, TensorSpec};
-
-const SIDE: usize = 64;
-
-fn config() -> Sam2Config {
-    Sam2Config {
-        image_size: SIDE,
-        embed_dim: 8,
-        num_heads: 1,
-        stages: [1, 2, 2, 1],
-        global_att_blocks: vec![4],
-        window_pos_embed_bkg_spatial_size: [7, 7],
-        window_spec: [8, 4, 4, 2],
-        d_model: 32,
-        mem_dim: 8,
-        mem_layers: 2,
-        ff: 48,
-        dec_heads: 4,
-        dec_mlp_dim: 64,
-        num_maskmem: 3,
-        conditioning_frames: 2,
-        max_obj_ptrs: 4,
-        points: 4,
-        key_prefix: String::new(),
-    }
-}
-
-fn session(weights: &Checkpoint, config: &Sam2Config, image: ElementType) -> Session {
-    let options = Options { precision: Precision::F32, threads: 1 };
-    let mut engines = tracker_graphs(config, image).into_iter().map(|plan| {
-        let graph = Graph::new(&plan.0.graph, weights, Precision::F32);
-        let onnx = tracker_graph(graph, config, &plan).unwrap().to_bytes().unwrap();
-        Box::new(OpenVino::build(&onnx, &plan.0, &options).unwrap()) as Box<dyn Engine>
-    });
-    let mut next = || engines.next().unwrap();
-    let encoder = next();
-    let engines = TrackerEngines {
-        memory_attention: next(),
-        decoder: next(),
-        prompt_decoder: next(),
-        memory_encoder: next(),
-    };
-    let tracker = Tracker::new(engines, config.shape(), TrackerOptions::default()).unwrap();
-    Session::with_tracker(None, encoder, tracker).unwrap()
-}
+use toy::{SIDE, config, session};
 
 /// Prompted in frame 0, tracked after.
 fn track(session: &mut Session, index: usize, image: Tensor) -> TrackedMask {
@@ -62,7 +19,7 @@ fn track(session: &mut Session, index: usize, image: Tensor) -> TrackedMask {
     let prompts = if index == 0 { &corners[..] } else { &[] };
     let frame = Frame { index: index as i64, prompts, ..Frame::default() };
     let mut exchange = Exchange::new(SIDE);
-    exchange.image = image;
+    exchange.image = image.into();
     session.step(&frame, &mut exchange).unwrap();
     session.tracker().unwrap().mask().clone()
 }

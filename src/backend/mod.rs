@@ -73,6 +73,11 @@ pub trait Engine: Send {
     /// outputs are overwritten whole.
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError>;
 
+    /// The GPU that the engine runs on, as CUDA counts, and on tensors in whose memory.
+    fn device(&self) -> Option<u32> {
+        None
+    }
+
     /// Enqueues one run on tensors that are in the memory of the engine's GPU; an error where the
     /// engine has none.
     ///

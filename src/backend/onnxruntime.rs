@@ -94,6 +94,13 @@ impl Engine for OnnxRuntime {
         binding.run(&mut self.session)
     }
 
+    fn device(&self) -> Option<u32> {
+        match self.provider {
+            Provider::Cpu { .. } => None,
+            Provider::Cuda(device) | Provider::TensorRt(device) => Some(device),
+        }
+    }
+
     /// ONNX Runtime runs on a stream of its own: the caller's is waited for before, and the run has
     /// ended when this returns.
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {

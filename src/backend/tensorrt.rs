@@ -28,6 +28,7 @@ use std::thread::{self, JoinHandle};
 /// An engine on its thread, with memory for one inference at a time.
 pub struct TensorRt {
     signature: Signature,
+    device: u32,
     /// Hung up to end the thread.
     jobs: Option<Sender<Job>>,
     done: Receiver<Result<Job, BackendError>>,
@@ -60,13 +61,13 @@ impl TensorRt {
         library::load()?;
         let (jobs, inbox) = bounded::<Job>(1);
         let (outbox, done) = bounded(1);
-        let described = signature.clone();
+        let (described, device) = (signature.clone(), place.device);
         let work = move || serve(&plan, &described, &place, &inbox, &outbox);
         let thread = thread::Builder::new().name("tensorrt".into()).spawn(work).map_err(|e| {
             BackendError::TensorRt { doing: "starting its thread", reason: e.to_string() }
         })?;
         let signature = signature.clone();
-        let engine = Self { signature, jobs: Some(jobs), done, thread: Some(thread) };
+        let engine = Self { signature, device, jobs: Some(jobs), done, thread: Some(thread) };
         engine.wait().map(|_| engine)
     }
 
@@ -109,6 +110,10 @@ impl Engine for TensorRt {
             }
             _ => Err(ended()),
         }
+    }
+
+    fn device(&self) -> Option<u32> {
+        Some(self.device)
     }
 
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {

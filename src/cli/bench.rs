@@ -136,6 +136,10 @@ impl Engine for Idle {
         Ok(())
     }
 
+    fn device(&self) -> Option<u32> {
+        Some(0)
+    }
+
     unsafe fn run_on_device(&mut self, _: DeviceRun) -> Result<(), BackendError> {
         Ok(())
     }

@@ -10,8 +10,8 @@ use cudarc::driver::{CudaContext, CudaSlice, CudaStream, DeviceRepr, ValidAsZero
 use std::ffi::c_void;
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Device memory of one context. Freed when the work that was queued before is done.
 pub type Buffer<T> = CudaSlice<T>;
@@ -28,8 +28,10 @@ pub struct Device {
     pub(super) stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
     host_copies: Arc<AtomicU64>,
+    /// What kernels count into.
+    counts: Arc<Mutex<Option<Buffer<u32>>>>,
     /// Keeps the context of somebody else; the last to go.
-    _owner: Option<Arc<dyn Send + Sync>>,
+    owner: Option<Arc<dyn Send + Sync>>,
 }
 
 impl fmt::Debug for Device {
@@ -83,18 +85,24 @@ impl Device {
         let arch = (10 * attribute(MAJOR)? + attribute(MINOR)?) as u32;
         let cubin = nvrtc::cached_cubin(arch)?;
         let kernels = Arc::new(Kernels::load(&context, cubin)?);
-        Ok(Self { kernels, stream, context, host_copies: Arc::default(), _owner: owner })
+        let (host_copies, counts) = (Arc::default(), Arc::default());
+        Ok(Self { kernels, stream, context, host_copies, counts, owner })
     }
 
     /// The same context with another stream.
     pub fn beside(&self) -> Result<Self, CudaError> {
         let stream = self.context.new_stream().map_err(CudaError::driver("making a stream"))?;
-        Ok(Self { stream, ..self.clone() })
+        Ok(Self { stream, counts: Arc::default(), ..self.clone() })
     }
 
     /// The same, counting its copies to and from the host in `host_copies`.
     pub fn counting(self, host_copies: Arc<AtomicU64>) -> Self {
         Self { host_copies, ..self }
+    }
+
+    /// Whether it is in the device's primary context, as libraries' engines are.
+    pub fn is_primary(&self) -> bool {
+        self.owner.is_none()
     }
 
     /// Whether both are in one context, whatever their streams.
@@ -147,16 +155,6 @@ impl Device {
         self.stream.clone_htod(values).map_err(CudaError::driver("copying tables to the device"))
     }
 
-    /// Queues a copy of the whole of a buffer into one as long.
-    pub fn copy<T: DeviceRepr>(
-        &self,
-        from: &Buffer<T>,
-        to: &mut Buffer<T>,
-    ) -> Result<(), CudaError> {
-        check_len("copy", from.len(), to.len())?;
-        self.stream.memcpy_dtod(from, to).map_err(CudaError::driver("copying on the device"))
-    }
-
     /// Queues a copy from the host, plane by plane into the first elements of buffers; the planes
     /// have been read when this returns. All are one picture or tensor, and count as one copy.
     pub fn upload<'a, T: DeviceRepr + 'a>(
@@ -165,11 +163,54 @@ impl Device {
     ) -> Result<(), CudaError> {
         self.host_copies.fetch_add(1, Relaxed);
         for (from, to) in planes {
-            check_len("upload", from.len(), to.len())?;
-            let copied = self.stream.memcpy_htod(from, to);
-            copied.map_err(CudaError::driver("copying to the device"))?;
+            self.write(from, to)?;
         }
         Ok(())
+    }
+
+    /// Queues a copy of a whole buffer into another, from element `at` on.
+    pub fn copy<T: DeviceRepr>(
+        &self,
+        from: &Buffer<T>,
+        to: &mut Buffer<T>,
+        at: usize,
+    ) -> Result<(), CudaError> {
+        check_len("copy", at + from.len(), to.len())?;
+        let mut to = to.slice_mut(at..at + from.len());
+        self.stream.memcpy_dtod(from, &mut to).map_err(CudaError::driver("copying on the device"))
+    }
+
+    /// Queues a copy of `values` into the first elements of a buffer; they have been read when this
+    /// returns. For what the host says to the device: no picture, and not counted.
+    pub fn write<T: DeviceRepr>(&self, values: &[T], to: &mut Buffer<T>) -> Result<(), CudaError> {
+        check_len("values", values.len(), to.len())?;
+        self.stream.memcpy_htod(values, to).map_err(CudaError::driver("copying to the device"))
+    }
+
+    /// Copies the first elements of a buffer to `values` and waits until they are there. For what
+    /// the host decides by: no picture, and not counted.
+    pub fn read<T: DeviceRepr>(&self, from: &Buffer<T>, values: &mut [T]) -> Result<(), CudaError> {
+        check_len("values", values.len(), from.len())?;
+        let queued = self.stream.memcpy_dtoh(&from.slice(..values.len()), values);
+        let queued = queued.map_err(CudaError::driver("copying to the host"));
+        self.synchronize().and(queued)
+    }
+
+    /// What the kernel that `launch` starts on zeros at an address counts into `counts`; waits for it.
+    pub(super) fn count(
+        &self,
+        counts: &mut [u32],
+        launch: impl FnOnce(u64) -> Result<(), CudaError>,
+    ) -> Result<(), CudaError> {
+        let mut kept = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = match kept.take().filter(|buffer| buffer.len() >= counts.len()) {
+            Some(buffer) => buffer,
+            None => self.zeros(counts.len())?,
+        };
+        let zeroed = self.stream.memset_zeros(&mut buffer);
+        zeroed.map_err(CudaError::driver("clearing device memory"))?;
+        launch(self.address(&buffer))?;
+        self.read(kept.insert(buffer), counts)
     }
 
     /// Copies the first elements of buffers to the host, as [`upload`](Self::upload) does from it,

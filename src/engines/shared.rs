@@ -49,7 +49,8 @@ impl SharedEngines {
     pub fn session(&self, busy: &Busy) -> Result<Session, EngineError> {
         let share = |(signature, engine): &(Signature, Turn)| {
             let (signature, engine) = (signature.clone(), engine.clone());
-            Box::new(Share { signature, engine, busy: busy.clone() }) as Box<dyn Engine>
+            let device = engine.lock().unwrap_or_else(PoisonError::into_inner).device();
+            Box::new(Share { signature, device, engine, busy: busy.clone() }) as Box<dyn Engine>
         };
         assemble(&self.recipe, self.engines.iter().map(share))
     }
@@ -58,6 +59,7 @@ impl SharedEngines {
 /// What one session has of an engine.
 struct Share {
     signature: Signature,
+    device: Option<u32>,
     engine: Turn,
     busy: Busy,
 }
@@ -84,6 +86,10 @@ impl Engine for Share {
 
     fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
         self.in_turn(|engine| engine.run(inputs, outputs))
+    }
+
+    fn device(&self) -> Option<u32> {
+        self.device
     }
 
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
@@ -119,7 +125,7 @@ mod tests {
         let signature = signature::image(8);
         let engine: Box<dyn Engine> = Box::new(OnDevice(signature.clone()));
         let engine = Arc::new(Mutex::new(engine));
-        let mut share = Share { signature, engine, busy: Busy::default() };
+        let mut share = Share { signature, device: None, engine, busy: Busy::default() };
         let run = DeviceRun { inputs: vec![1], outputs: vec![2], stream: 3 };
         // SAFETY: the engine reads no memory.
         assert!(unsafe { share.run_on_device(run) }.is_ok());

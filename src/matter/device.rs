@@ -10,7 +10,7 @@ use crate::frame::composite::Output;
 use crate::frame::device::{self, DeviceFrame};
 use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
-use crate::session::{DeviceExchange, Exchange, Spans};
+use crate::session::{DeviceExchange, Exchange, Held, Spans};
 use std::mem;
 
 /// A frame and its matte in the memory of a device.
@@ -81,6 +81,7 @@ impl Squash {
             None => DeviceExchange::new(lane, self.side)?,
         };
         let DeviceExchange { image, last, spans, .. } = exchange.on_device.insert(there);
+        let Held::Pixels(image, _) = image else { return Err(FrameError::NotFitted) };
         on.wait_on(lane)?;
         lane.wait_for(last)?;
         lane.timed(&mut spans.prepare, || squash.run(lane, on.source, image))?;
@@ -139,7 +140,9 @@ impl Refine {
             None => Coefficients::new(lane, self.side)?,
         };
         let there = fitted.device.insert(there);
-        let (image, logits) = (&on.image, &on.logits);
+        let (Held::Pixels(image, _), Held::Floats(logits, _)) = (&on.image, &on.logits) else {
+            return Err(FrameError::NotFitted);
+        };
         lane.wait_for(&on.last)?;
         lane.wait_for(&there.last)?;
         lane.timed(&mut there.refine, || {

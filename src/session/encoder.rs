@@ -1,7 +1,13 @@
 //! What looks at pictures for the tracker: an encoder of its own, or the detail path's.
-use super::tracker::{Features, check};
+use super::held::Held;
+#[cfg(feature = "cuda")]
+use super::held::Place;
+use super::runner::Runner;
+use super::tracker::Features;
 use super::{SessionError, square_side};
 use crate::backend::{Engine, Tensor};
+#[cfg(feature = "cuda")]
+use crate::frame::device;
 use crate::frame::preprocess::Squash;
 use crate::frame::{Colorimetry, FrameView, Matrix, PixelFormat, Plane};
 use crate::signature;
@@ -13,13 +19,21 @@ use crate::signature::tracker::TrackerShape;
 const VIEWS: usize = 3;
 
 /// The engine and what it said of the last picture.
+///
+/// Its outputs are the detail path's views if it is shared, then the tracker's features.
 pub(super) struct Encoder {
-    engine: Box<dyn Engine>,
-    /// The detail path's views if it is shared, then the tracker's features.
-    outputs: Vec<Tensor>,
+    engine: Runner,
     is_shared: bool,
-    /// The picture at the tracker's size, where the session's is of another.
-    picture: Option<(Squash, Tensor)>,
+    /// Where the session's picture is of another size than the tracker's.
+    smaller: Option<Smaller>,
+}
+
+/// The picture at the tracker's size.
+struct Smaller {
+    squash: Squash,
+    #[cfg(feature = "cuda")]
+    on_device: device::Squash,
+    image: Held,
 }
 
 impl Encoder {
@@ -36,13 +50,25 @@ impl Encoder {
         let image = found.inputs.first().map_or(ElementType::U8, |image| image.element_type);
         let is_shared = shared.is_some();
         let expected = shared.unwrap_or_else(|| signature::tracker::encoder(tracker, image));
-        let outputs = check(engine.as_ref(), expected)?;
         let side = detail.map_or(tracker.side, |detail| 2 * detail.inp_size);
-        let picture = (!is_shared && side != tracker.side).then(|| {
-            let pixels = vec![0; 3 * tracker.side * tracker.side];
-            (Squash::new(tracker.side), Tensor::U8(pixels))
-        });
-        Ok(Self { engine, outputs, is_shared, picture })
+        let smaller = (!is_shared && side != tracker.side).then(|| Smaller::new(tracker.side));
+        Ok(Self { engine: Runner::new(engine, expected)?, is_shared, smaller })
+    }
+
+    /// The GPU that the engine can run on.
+    #[cfg(feature = "cuda")]
+    pub(super) fn device(&self) -> Option<u32> {
+        self.engine.device()
+    }
+
+    /// From now on the engine runs at `place`.
+    #[cfg(feature = "cuda")]
+    pub(super) fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
+        if let Some(smaller) = &mut self.smaller {
+            *smaller = Smaller::new(square_side(smaller.image.len()));
+            smaller.image = place.pixels(smaller.image.len())?;
+        }
+        self.engine.move_to(place)
     }
 
     /// Whether it is the first half of the detail path.
@@ -51,32 +77,62 @@ impl Encoder {
     }
 
     /// Looks at the session's picture.
-    pub(super) fn run(&mut self, image: &Tensor) -> Result<(), SessionError> {
-        let mut image = image;
-        if let (Some((squash, Tensor::U8(small))), Tensor::U8(large)) = (&mut self.picture, image) {
-            squash.run(&rgb(large), small)?;
+    pub(super) fn run(&mut self, image: &Held) -> Result<(), SessionError> {
+        match &mut self.smaller {
+            Some(smaller) => self.engine.run(&[smaller.of(image)?]),
+            None => self.engine.run(&[image]),
         }
-        if let Some((_, small)) = &self.picture {
-            image = small;
-        }
-        Ok(self.engine.run(&[image], &mut self.outputs)?)
     }
 
     /// What the tracker takes of it.
     pub(super) fn features(&self) -> &Features {
-        self.outputs.last_chunk().expect("both signatures end in the tracker's features")
+        let outputs = &self.engine.outputs;
+        outputs.last_chunk().expect("both signatures end in the tracker's features")
     }
 
     /// What the second half of the detail path takes of it; nothing if that is whole.
-    pub(super) fn views(&self) -> &[Tensor] {
-        if self.is_shared { &self.outputs[..VIEWS] } else { &[] }
+    pub(super) fn views(&self) -> &[Held] {
+        if self.is_shared { &self.engine.outputs[..VIEWS] } else { &[] }
     }
 }
 
+impl Smaller {
+    /// Black, with the host.
+    fn new(side: usize) -> Self {
+        Self {
+            squash: Squash::new(side),
+            #[cfg(feature = "cuda")]
+            on_device: device::Squash::new(side),
+            image: Tensor::U8(vec![0; 3 * side * side]).into(),
+        }
+    }
+
+    /// The same picture, smaller.
+    fn of(&mut self, large: &Held) -> Result<&Held, SessionError> {
+        #[cfg(feature = "cuda")]
+        if let (Held::Pixels(large, _), Held::Pixels(small, lane)) = (large, &mut self.image) {
+            let side = square_side(large.len());
+            let plane = device::DevicePlane { data: lane.address(large), stride: 3 * side };
+            // SAFETY: the buffer holds that many rows, and lives until it is read in this stream's
+            // order.
+            let frame = unsafe {
+                device::DeviceFrame::new(PixelFormat::Rgb, (side, side), COLORIMETRY, vec![plane])?
+            };
+            self.on_device.run(lane, &frame, small)?;
+            return Ok(&self.image);
+        }
+        self.squash.run(&rgb(large.pixels()), self.image.pixels_mut())?;
+        Ok(&self.image)
+    }
+}
+
+/// Of the session's pictures.
+const COLORIMETRY: Colorimetry = Colorimetry { matrix: Matrix::Bt709, full_range: true };
+
 /// A square picture's bytes as a frame.
 fn rgb(bytes: &[u8]) -> FrameView<'_> {
-    let side = square_side(bytes);
+    let side = square_side(bytes.len());
     let planes = vec![Plane { bytes, stride: 3 * side }];
-    let colorimetry = Colorimetry { matrix: Matrix::Bt709, full_range: true };
-    FrameView { format: PixelFormat::Rgb, width: side, height: side, colorimetry, planes }
+    let (format, colorimetry) = (PixelFormat::Rgb, COLORIMETRY);
+    FrameView { format, width: side, height: side, colorimetry, planes }
 }

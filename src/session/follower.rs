@@ -1,11 +1,13 @@
 //! Follows one object through a clip: what each frame asks of the tracker, and what comes of it.
 use super::coverage::Coverage;
 use super::gate::Gate;
+use super::held::Held;
+#[cfg(feature = "cuda")]
+use super::held::Place;
 use super::scene_cut::SceneCut;
-use super::tracker::{Features, NO_OBJECT};
+use super::tracked_mask::NO_OBJECT;
+use super::tracker::Features;
 use super::{Frame, MemoryState, Prompt, SessionError, Tracker};
-use super::{floats, square_side, values};
-use crate::backend::Tensor;
 use std::time::Duration;
 
 /// A tracker and what it has seen of a clip.
@@ -59,6 +61,14 @@ impl Follower {
         &self.tracker
     }
 
+    /// From now on the engines run at `place`; the clip is forgotten.
+    #[cfg(feature = "cuda")]
+    pub(super) fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
+        self.reset();
+        self.gate = Gate::default();
+        self.tracker.move_to(place)
+    }
+
     /// Forgets the clip.
     pub(super) fn reset(&mut self) {
         self.cuts.reset();
@@ -77,11 +87,11 @@ impl Follower {
     pub(super) fn begin(
         &mut self,
         frame: &Frame,
-        image: &Tensor,
+        image: &Held,
         can_detect: bool,
     ) -> Result<Task, SessionError> {
-        if let (Some(limit), Tensor::U8(pixels)) = (frame.propagation.scene_cut, image) {
-            self.look_for_cut(pixels, limit, can_detect);
+        if let Some(limit) = frame.propagation.scene_cut {
+            self.look_for_cut(image, limit, can_detect)?;
         }
         if !frame.propagation.is_on {
             self.forget();
@@ -97,10 +107,15 @@ impl Follower {
 
     /// After a cut nothing is remembered; but if nothing else can find an object in the new scene,
     /// what was prompted is.
-    fn look_for_cut(&mut self, pixels: &[u8], limit: f32, can_detect: bool) {
-        let change = self.cuts.change(pixels, square_side(pixels));
+    fn look_for_cut(
+        &mut self,
+        image: &Held,
+        limit: f32,
+        can_detect: bool,
+    ) -> Result<(), SessionError> {
+        let change = self.cuts.change(image)?;
         if change <= limit {
-            return;
+            return Ok(());
         }
         tracing::debug!(change, limit, "scene cut");
         self.scene_cuts += 1;
@@ -108,6 +123,7 @@ impl Follower {
             true => self.forget(),
             false => self.tracker.forget_tracked(),
         }
+        Ok(())
     }
 
     /// Does what the frame asks, by the `features` of its picture. A prompt corrects what was
@@ -146,13 +162,13 @@ impl Follower {
         task: &Task,
         frame: &Frame,
         features: &Features,
-        corrected: Option<&Tensor>,
+        corrected: Option<&Held>,
     ) -> Result<(), SessionError> {
         if *task != Task::Find {
             return Ok(());
         }
         if let Some(logits) = corrected {
-            self.tracker.correct(floats(logits));
+            self.tracker.correct(logits)?;
         }
         self.tracker.remember(frame.index, features)
     }
@@ -168,14 +184,14 @@ impl Follower {
     pub(super) fn detect(
         &mut self,
         frame: &Frame,
-        logits: &Tensor,
+        logits: &Held,
         features: &Features,
     ) -> Result<(), SessionError> {
         self.redetections += u64::from(!self.tracker.bank().is_empty());
         self.forget();
-        let logits = floats(logits);
-        let side = logits.len().isqrt();
-        let values = logits.iter().map(|v| f32::from(u8::from(*v > 0.0))).collect();
+        let (mut values, side) = (Vec::new(), logits.len().isqrt());
+        logits.read(&mut values)?;
+        values.iter_mut().for_each(|v| *v = f32::from(u8::from(*v > 0.0)));
         let mask = Prompt::Mask(Coverage { width: side, height: side, values });
         self.follow(&Task::Learn(mask), frame, features)?;
         self.is_detected = true;
@@ -183,23 +199,24 @@ impl Follower {
     }
 
     /// The object's mask before the sigmoid, (S / 4, S / 4).
-    pub(super) fn mask_logits(&self) -> &[f32] {
-        &self.tracker.mask().low_res_logits
+    pub(super) fn mask_logits(&self) -> &Held {
+        &self.tracker.tensors().low_res_logits
     }
 
     /// Makes of `logits` those of the object by how its mask is used, if it was looked for; zero
     /// alpha where it is not.
-    pub(super) fn finish(&mut self, how: Option<Use>, logits: &mut Tensor) {
-        let (logits, mask) = (values(logits), self.tracker.mask());
+    pub(super) fn finish(
+        &mut self,
+        how: Option<Use>,
+        logits: &mut Held,
+    ) -> Result<(), SessionError> {
+        let mask = self.tracker.tensors();
         match how {
-            None => {}
-            Some(_) if mask.object_score_logit <= 0.0 => logits.fill(NO_OBJECT),
-            Some(Use::Matte) => logits.copy_from_slice(&mask.logits),
-            Some(Use::Prompt) => {}
-            Some(Use::Gate) => {
-                let (from, side) = (self.tracker.shape().low_res_side(), logits.len().isqrt());
-                self.gate.apply(&mask.low_res_logits, from, logits, side);
-            }
+            None => Ok(()),
+            Some(_) if self.tracker.mask().object_score_logit <= 0.0 => logits.fill(NO_OBJECT),
+            Some(Use::Matte) => logits.copy(&mask.logits, 0),
+            Some(Use::Prompt) => Ok(()),
+            Some(Use::Gate) => self.gate.apply(&mask.low_res_logits, logits),
         }
     }
 

@@ -1,6 +1,12 @@
 //! Keeps the matte of the tracked object and drops what lies elsewhere.
-use super::tracker::NO_OBJECT;
+use super::SessionError;
+use super::held::Held;
+use super::tracked_mask::NO_OBJECT;
+#[cfg(feature = "cuda")]
+use crate::cuda::{Buffer, Device, Tap};
 use crate::frame::Upsample;
+#[cfg(feature = "cuda")]
+use crate::frame::device::taps;
 
 /// Mask logits from which on the gate is open, and up to which it is shut.
 const OPEN: f32 = 0.0;
@@ -14,32 +20,64 @@ const SOFTNESS: usize = 64;
 ///
 /// Within 1/32 of the picture's side around the mask alpha stays as it is; from 1/8 on it
 /// is zero.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Gate {
     /// How far the gate is open, at the mask's own size.
     open: Vec<f32>,
     row: Vec<f32>,
     upsample: Upsample,
+    #[cfg(feature = "cuda")]
+    on_device: Option<OnDevice>,
+}
+
+/// A gate in device memory.
+#[cfg(feature = "cuda")]
+struct OnDevice {
+    /// How far the gate is open, and the same half filtered.
+    maps: [Buffer<f32>; 2],
+    taps: Buffer<Tap>,
 }
 
 impl Gate {
-    /// `mask_logits` (from, from) say where the object is; `logits` (side, side) become those of
-    /// their alpha times the gate.
+    /// `mask_logits`, a square, say where the object is; `logits`, a larger one, become those of
+    /// their alpha times the gate. Both lie in one place, and are always of the same sizes.
     pub(super) fn apply(
         &mut self,
-        mask_logits: &[f32],
-        from: usize,
-        logits: &mut [f32],
-        side: usize,
-    ) {
-        self.widen(mask_logits, from);
+        mask_logits: &Held,
+        logits: &mut Held,
+    ) -> Result<(), SessionError> {
+        let (from, side) = (mask_logits.len().isqrt(), logits.len().isqrt());
+        #[cfg(feature = "cuda")]
+        if let (Held::Floats(mask, lane), Held::Floats(logits, _)) = (mask_logits, &mut *logits) {
+            let OnDevice { maps, taps } = self.on_device(lane, (from, side))?;
+            lane.widen_gate(mask, maps, from, (from / GROWTH, from / SOFTNESS))?;
+            return Ok(lane.apply_gate(&maps[0], taps, logits, (from, side))?);
+        }
+        self.widen(mask_logits.floats(), from);
         self.upsample.begin(from, side, side);
-        for (y, row) in logits.chunks_exact_mut(side).enumerate() {
+        for (y, row) in logits.floats_mut().chunks_exact_mut(side).enumerate() {
             let lerp = self.upsample.row(&self.open, y);
             for ((logit, above), below) in row.iter_mut().zip(lerp.above).zip(lerp.below) {
                 *logit = gated(*logit, above + (below - above) * lerp.weight);
             }
         }
+        Ok(())
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_device(
+        &mut self,
+        lane: &Device,
+        (from, side): (usize, usize),
+    ) -> Result<&mut OnDevice, SessionError> {
+        let on_device = match self.on_device.take() {
+            Some(on_device) => on_device,
+            None => OnDevice {
+                maps: [lane.zeros(from * from)?, lane.zeros(from * from)?],
+                taps: lane.copied(&taps(side, from))?,
+            },
+        };
+        Ok(self.on_device.insert(on_device))
     }
 
     fn widen(&mut self, mask_logits: &[f32], side: usize) {
@@ -79,7 +117,9 @@ fn gated(logit: f32, open: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::backend::Tensor;
 
     fn sigmoid(x: f32) -> f32 {
         1.0 / (1.0 + (-x).exp())
@@ -101,9 +141,9 @@ mod tests {
         let mask: Vec<f32> = (0..from * from)
             .map(|i| if (24..40).contains(&(i % from)) { 8.0 } else { -8.0 })
             .collect();
-        let mut logits = vec![3.0; side * side];
-        Gate::default().apply(&mask, from, &mut logits, side);
-        let row = &logits[side * 100..][..side];
+        let mut logits = Held::from(Tensor::F32(vec![3.0; side * side]));
+        Gate::default().apply(&Tensor::F32(mask).into(), &mut logits).unwrap();
+        let row = &logits.floats()[side * 100..][..side];
         // The mask is 96..160; a 32nd of the side is 8.
         assert!(row[88..168].iter().all(|&v| v == 3.0), "{row:?}");
         assert!(row[..64].iter().chain(&row[192..]).all(|&v| v == NO_OBJECT), "{row:?}");

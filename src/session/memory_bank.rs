@@ -2,9 +2,9 @@
 //!
 //! As SAM2's `_prepare_memory_conditioned_features`, with a bound: what no later frame can look
 //! at is forgotten, so that hours of video need what seconds do.
+use super::SessionError;
+use super::held::{Held, Place};
 use super::memory_selection::{Evidence, MemorySelection};
-use super::{SessionError, values};
-use crate::backend::Tensor;
 use crate::signature;
 use crate::signature::tracker::TrackerShape;
 
@@ -50,13 +50,33 @@ impl Default for BankOptions {
 }
 
 /// What one frame left behind.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Memory {
     frame: FrameIndex,
     /// (h * w, mem_dim).
-    features: Vec<f32>,
+    features: Held,
     /// (C).
     pointer: Vec<f32>,
+}
+
+impl Memory {
+    fn new(frame: FrameIndex, features: &Held, pointer: &[f32]) -> Result<Self, SessionError> {
+        Ok(Self { frame, features: features.copied()?, pointer: pointer.into() })
+    }
+
+    /// The buffers of what is forgotten, if anything is, serve again.
+    fn again(
+        forgotten: Option<Self>,
+        frame: FrameIndex,
+        features: &Held,
+        pointer: &[f32],
+    ) -> Result<Self, SessionError> {
+        let Some(mut memory) = forgotten else { return Self::new(frame, features, pointer) };
+        memory.frame = frame;
+        memory.features.copy(features, 0)?;
+        memory.pointer.copy_from_slice(pointer);
+        Ok(memory)
+    }
 }
 
 /// What is remembered of a clip.
@@ -76,13 +96,20 @@ pub struct MemoryBank {
 
 /// Inputs of [`signature::tracker::memory_attention`] but for the features, in its order.
 #[derive(Debug)]
-pub struct Recalled(pub(super) [Tensor; 5]);
+pub struct Recalled {
+    pub(super) inputs: [Held; 5],
+    /// All but the first with the host.
+    values: [Vec<f32>; 4],
+}
 
 impl Recalled {
-    /// Nothing.
-    pub fn new(shape: &TrackerShape) -> Self {
-        let inputs = signature::tracker::memory_attention(shape).inputs;
-        Self(std::array::from_fn(|i| Tensor::zeros(&inputs[i + 1])))
+    /// Nothing, where the engines run.
+    pub fn new(shape: &TrackerShape, place: &Place) -> Result<Self, SessionError> {
+        let specs = signature::tracker::memory_attention(shape).inputs;
+        let len = |i: usize| specs[i + 1].shape.iter().product::<usize>();
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|i| place.floats(len(i)));
+        let values = std::array::from_fn(|i| vec![0.0; len(i + 1)]);
+        Ok(Self { inputs: [a?, b?, c?, d?, e?], values })
     }
 }
 
@@ -143,13 +170,19 @@ impl MemoryBank {
         self.tracked.iter().map(|memory| memory.frame)
     }
 
-    /// Remembers a prompted frame: `features` (h * w, mem_dim) and `pointer` (C).
+    /// Remembers a prompted frame: `features` (h * w, mem_dim), where the engines run, and
+    /// `pointer` (C).
     ///
     /// Prompts may come before tracking starts, in any order; beyond 64 that are remembered, the
     /// oldest frame is forgotten.
-    pub fn remember_prompted(&mut self, frame: FrameIndex, features: &[f32], pointer: &[f32]) {
+    pub fn remember_prompted(
+        &mut self,
+        frame: FrameIndex,
+        features: &Held,
+        pointer: &[f32],
+    ) -> Result<(), SessionError> {
         self.tracked.retain(|memory| memory.frame != frame);
-        let memory = Memory { frame, features: features.into(), pointer: pointer.into() };
+        let memory = Memory::new(frame, features, pointer)?;
         match self.conditioning.iter_mut().find(|memory| memory.frame == frame) {
             Some(earlier) => *earlier = memory,
             None => self.conditioning.push(memory),
@@ -160,18 +193,19 @@ impl MemoryBank {
             let oldest = oldest.max_by_key(|&at| self.behind(frame, at));
             self.conditioning.retain(|memory| Some(memory.frame) != oldest);
         }
+        Ok(())
     }
 
     /// Remembers a tracked frame, unless it was prompted or is not worth it.
     pub fn remember_tracked(
         &mut self,
         frame: FrameIndex,
-        features: &[f32],
+        features: &Held,
         pointer: &[f32],
         evidence: Evidence,
-    ) {
+    ) -> Result<(), SessionError> {
         if self.conditioning.iter().any(|memory| memory.frame == frame) {
-            return;
+            return Ok(());
         }
         let reach = self.reach();
         let mut spare = self
@@ -180,26 +214,18 @@ impl MemoryBank {
             .position(|memory| memory.frame == frame || (memory.frame - frame).abs() >= reach);
         if self.options.selection == MemorySelection::Gated {
             if !evidence.is_good() {
-                return;
+                return Ok(());
             }
             if evidence.tells_apart() {
-                let memory = Memory { frame, features: features.into(), pointer: pointer.into() };
-                self.told_apart = Some(memory);
+                let memory = self.told_apart.take();
+                self.told_apart = Some(Memory::again(memory, frame, features, pointer)?);
             }
             spare = (self.tracked.len() as FrameIndex >= reach).then_some(0);
         }
-        // The buffers of what is forgotten serve again.
-        let mut memory = match spare {
-            Some(i) => self.tracked.remove(i),
-            None => Memory { frame, features: Vec::new(), pointer: Vec::new() },
-        };
-        memory.frame = frame;
-        memory.features.clear();
-        memory.features.extend_from_slice(features);
-        memory.pointer.clear();
-        memory.pointer.extend_from_slice(pointer);
-        self.tracked.push(memory);
+        let spare = spare.map(|i| self.tracked.remove(i));
+        self.tracked.push(Memory::again(spare, frame, features, pointer)?);
         self.forget_old(frame);
+        Ok(())
     }
 
     /// Writes what `frame` looks at; an error if no frame was prompted.
@@ -208,14 +234,14 @@ impl MemoryBank {
             return Err(SessionError::NothingToTrack { frame });
         }
         let selection = self.select(frame);
-        let [memory, times, pointers, pointer_times, key_mask] = to.0.each_mut().map(values);
+        let Recalled { inputs, values } = to;
+        let [times, pointers, pointer_times, key_mask] = values.each_mut();
         let shape = &self.shape;
         key_mask.fill(MASKED);
         times.fill(0.0);
         let (slot, split) = (shape.tokens(), shape.pointer_tokens());
         for (i, (row, from)) in selection.frames.into_iter().enumerate() {
-            let size = slot * shape.mem_dim;
-            memory[i * size..][..size].copy_from_slice(&from.features);
+            inputs[0].copy(&from.features, i * slot * shape.mem_dim)?;
             times[i * shape.num_maskmem + row] = 1.0;
             key_mask[i * slot..][..slot].fill(0.0);
         }
@@ -226,7 +252,7 @@ impl MemoryBank {
             temporal_encoding(self.relative(distance), &mut pointer_times[i * c..][..c]);
             pointer_mask[i * split..][..split].fill(0.0);
         }
-        Ok(())
+        inputs[1..].iter_mut().zip(values).try_for_each(|(held, values)| held.write(values))
     }
 
     fn select(&self, frame: FrameIndex) -> Selection<'_> {

@@ -2,10 +2,12 @@
 pub mod coverage;
 mod detail;
 mod encoder;
+mod enlarge;
 mod error;
 mod exchange;
 mod follower;
 mod gate;
+mod held;
 mod mask_selection;
 pub mod memory_bank;
 mod memory_selection;
@@ -15,12 +17,15 @@ mod on_device;
 pub mod prompt;
 mod prompt_text;
 mod propagation;
+mod runner;
 mod scene_cut;
+mod tracked_mask;
 pub mod tracker;
 
 pub use coverage::Coverage;
 pub use error::SessionError;
 pub use exchange::Exchange;
+pub use held::{Held, Place};
 pub use mask_selection::MaskSelection;
 pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use memory_selection::{Evidence, MemorySelection};
@@ -28,15 +33,14 @@ pub use memory_selection::{Evidence, MemorySelection};
 pub use on_device::{DeviceExchange, Spans};
 pub use prompt::{Point, PointKind, Prompt};
 pub use propagation::{Frame, MemoryState, Propagation};
-pub use tracker::{Features, TrackedMask, Tracker, TrackerEngines, TrackerOptions};
+pub use tracked_mask::TrackedMask;
+pub use tracker::{Features, Tracker, TrackerEngines, TrackerOptions};
 
 use self::detail::{Detail, holds_object};
 use self::encoder::Encoder;
 use self::follower::{Follower, Task, Use};
-use self::tracker::NO_OBJECT;
+use self::tracked_mask::NO_OBJECT;
 use crate::backend::{Engine, Tensor};
-#[cfg(feature = "cuda")]
-use crate::cuda::Device;
 use crate::signature::detail::DetailShape;
 use std::{panic, thread};
 
@@ -46,9 +50,12 @@ pub struct Session {
     detail: Option<Detail>,
     tracking: Option<(Encoder, Follower)>,
     listener: Option<Listener>,
-    /// Where engines run that run on a device.
+    /// Where the engines run.
     #[cfg(feature = "cuda")]
-    lane: Option<Device>,
+    place: Place,
+    /// Where frames go that the host has.
+    #[cfg(feature = "cuda")]
+    staging: Option<DeviceExchange>,
 }
 
 /// Sees each inferred frame's logits (1, 1, side, side), as the matte is made of them.
@@ -92,7 +99,9 @@ impl Session {
             tracking,
             listener: None,
             #[cfg(feature = "cuda")]
-            lane: None,
+            place: Place::Host,
+            #[cfg(feature = "cuda")]
+            staging: None,
         }
     }
 
@@ -131,16 +140,28 @@ impl Session {
         frame: &Frame,
         exchange: &mut Exchange,
     ) -> Result<Option<MemoryState>, SessionError> {
-        if frame.is_first {
-            self.reset();
-        }
         #[cfg(feature = "cuda")]
-        if self.step_on_device(exchange)? {
-            return Ok(None);
+        if let Some(state) = self.step_on_device(frame, exchange)? {
+            return Ok(state);
         }
         #[cfg(feature = "cuda")]
         exchange.fetch()?;
-        let Exchange { image, logits, .. } = exchange;
+        let state = self.infer(frame, &exchange.image, &mut exchange.logits)?;
+        #[cfg(feature = "cuda")]
+        exchange.put()?;
+        Ok(state)
+    }
+
+    /// [`step`](Self::step) where the engines run, and `image` and `logits` lie.
+    fn infer(
+        &mut self,
+        frame: &Frame,
+        image: &Held,
+        logits: &mut Held,
+    ) -> Result<Option<MemoryState>, SessionError> {
+        if frame.is_first {
+            self.reset();
+        }
         let state = match (&mut self.detail, &mut self.tracking) {
             (detail, Some(tracking)) if detail.is_none() || frame.propagation.is_on => {
                 Some(propagate(detail.as_mut(), tracking, frame, image, logits)?)
@@ -152,10 +173,10 @@ impl Session {
             (None, _) => None,
         };
         if let Some(listener) = &mut self.listener {
-            listener(logits);
+            let mut values = Vec::new();
+            logits.read(&mut values)?;
+            listener(&Tensor::F32(values));
         }
-        #[cfg(feature = "cuda")]
-        exchange.put()?;
         Ok(state)
     }
 }
@@ -164,15 +185,15 @@ impl Session {
 fn detail_alone(
     detail: &mut Detail,
     tracking: Option<&mut (Encoder, Follower)>,
-    image: &Tensor,
-    logits: &mut Tensor,
+    image: &Held,
+    logits: &mut Held,
 ) -> Result<(), SessionError> {
     let Some((encoder, follower)) = tracking else { return detail.run(image, &[], logits) };
     follower.reset();
     if encoder.is_shared() {
         encoder.run(image)?;
     }
-    detail.prompt(None);
+    detail.prompt(None)?;
     detail.run(image, encoder.views(), logits)
 }
 
@@ -181,8 +202,8 @@ fn propagate(
     mut detail: Option<&mut Detail>,
     (encoder, follower): &mut (Encoder, Follower),
     frame: &Frame,
-    image: &Tensor,
-    logits: &mut Tensor,
+    image: &Held,
+    logits: &mut Held,
 ) -> Result<MemoryState, SessionError> {
     let task = follower.begin(frame, image, detail.is_some())?;
     let has_looked = task != Task::Wait;
@@ -196,12 +217,12 @@ fn propagate(
     }
     let Some(detail) = detail else {
         match has_looked {
-            true => follower.finish(Some(Use::Matte), logits),
-            false => values(logits).fill(NO_OBJECT),
+            true => follower.finish(Some(Use::Matte), logits)?,
+            false => logits.fill(NO_OBJECT)?,
         }
         return Ok(MemoryState { needs_prompt: !has_looked, ..follower.state(has_looked) });
     };
-    if follower.looks_for_another(frame) && holds_object(logits) {
+    if follower.looks_for_another(frame) && holds_object(logits)? {
         if !has_looked && !encoder.is_shared() {
             encoder.run(image)?;
         }
@@ -209,13 +230,13 @@ fn propagate(
         return Ok(follower.state(true));
     }
     let how = if detail.is_prompted() { Use::Prompt } else { Use::Gate };
-    follower.finish(has_looked.then_some(how), logits);
+    follower.finish(has_looked.then_some(how), logits)?;
     Ok(follower.state(has_looked))
 }
 
 /// The tracker's turn, then that of the detail path, if there is one, which corrects its mask.
 fn in_turn(
-    (detail, image, logits): (Option<&mut Detail>, &Tensor, &mut Tensor),
+    (detail, image, logits): (Option<&mut Detail>, &Held, &mut Held),
     (encoder, follower): (&mut Encoder, &mut Follower),
     task: &Task,
     frame: &Frame,
@@ -228,7 +249,7 @@ fn in_turn(
     let mut corrected = None;
     if let Some(detail) = detail {
         let counts = has_looked && !follower.looks_for_another(frame);
-        detail.prompt(counts.then(|| follower.mask_logits()));
+        detail.prompt(counts.then(|| follower.mask_logits()))?;
         detail.run(image, encoder.views(), logits)?;
         corrected = counts.then_some(&*logits);
     }
@@ -237,7 +258,7 @@ fn in_turn(
 
 /// The two paths of one frame side by side, neither of which needs the other's answer.
 fn both(
-    (detail, image, logits): (&mut Detail, &Tensor, &mut Tensor),
+    (detail, image, logits): (&mut Detail, &Held, &mut Held),
     (encoder, follower): (&mut Encoder, &mut Follower),
     task: &Task,
     frame: &Frame,
@@ -246,6 +267,7 @@ fn both(
         encoder.run(image)?;
         let (features, views) = (encoder.features(), encoder.views());
         return side_by_side(
+            image,
             || {
                 follower.follow(task, frame, features)?;
                 follower.remember(task, frame, features, None)
@@ -261,18 +283,21 @@ fn both(
         follower.follow(task, frame, encoder.features())?;
         follower.remember(task, frame, encoder.features(), None)
     };
-    side_by_side(track, || detail.run(image, &[], logits))
+    side_by_side(image, track, || detail.run(image, &[], logits))
 }
 
-/// Both, side by side where there are more than two cores; the first's error if both fail.
+/// Both, side by side with the host where there are more than two cores; the first's error if
+/// both fail.
 ///
 /// Each engine takes all cores to itself. On two, base-plus and its tracker take 1.6 times the
 /// detail path's time side by side, and 1.3 times one after the other.
 fn side_by_side(
+    image: &Held,
     first: impl FnOnce() -> Result<(), SessionError> + Send,
     second: impl FnOnce() -> Result<(), SessionError>,
 ) -> Result<(), SessionError> {
-    if thread::available_parallelism().is_ok_and(|cores| cores.get() <= 2) {
+    let has_few_cores = thread::available_parallelism().is_ok_and(|cores| cores.get() <= 2);
+    if has_few_cores || image.tensor().is_err() {
         first()?;
         return second();
     }
@@ -284,23 +309,7 @@ fn side_by_side(
     })
 }
 
-/// The floats of a tensor that was made as floats; none of another.
-fn floats(tensor: &Tensor) -> &[f32] {
-    match tensor {
-        Tensor::F32(values) => values,
-        Tensor::U8(_) => &[],
-    }
-}
-
-/// [`floats`], to be written.
-fn values(tensor: &mut Tensor) -> &mut [f32] {
-    match tensor {
-        Tensor::F32(values) => values,
-        Tensor::U8(_) => &mut [],
-    }
-}
-
-/// The side of a square RGB picture.
-fn square_side(pixels: &[u8]) -> usize {
-    (pixels.len() / 3).isqrt()
+/// The side of a square RGB picture of so many bytes.
+fn square_side(bytes: usize) -> usize {
+    (bytes / 3).isqrt()
 }

@@ -1,14 +1,15 @@
-//! Inference on frames that lie on a device: there if the engine runs there, else through the host.
-use super::{Exchange, Session, SessionError, floats};
-use crate::backend::Tensor;
-use crate::cuda::{Buffer, CudaError, Device, Event, Span};
+//! Inference on a device: with all engines there, and frames that lie there or are brought.
+use super::detail::Detail;
+use super::held::{Held, Place};
+use super::{Exchange, Frame, MemoryState, Session, SessionError};
+use crate::cuda::{CudaError, Device, Event, Span};
 
 /// An [`Exchange`] in device memory.
 pub struct DeviceExchange {
     /// As [`Exchange::image`].
-    pub image: Buffer<u8>,
+    pub image: Held,
     /// As [`Exchange::logits`].
-    pub logits: Buffer<f32>,
+    pub logits: Held,
     /// Whose memory that is, and the stream that it came from.
     pub device: Device,
     /// The end of what was last queued on either.
@@ -35,7 +36,8 @@ impl Spans {
 impl DeviceExchange {
     /// Black, and zero logits.
     pub fn new(device: &Device, side: usize) -> Result<Self, CudaError> {
-        let (image, logits) = (device.zeros(3 * side * side)?, device.zeros(side * side)?);
+        let image = Held::Pixels(device.zeros(3 * side * side)?, device.clone());
+        let logits = Held::Floats(device.zeros(side * side)?, device.clone());
         let (last, spans) = (device.event()?, Spans::new(device)?);
         device.record(&last)?;
         Ok(Self { image, logits, device: device.clone(), last, spans })
@@ -51,45 +53,130 @@ impl Drop for DeviceExchange {
 }
 
 impl Session {
-    /// Queues the whole step where `exchange` lies; false, and nothing is queued, where the host
-    /// has a part in it: a tracker, a listener, an engine that runs elsewhere.
-    pub(super) fn step_on_device(&mut self, exchange: &mut Exchange) -> Result<bool, SessionError> {
-        let (Some(detail), None, None, Some(on)) =
-            (&mut self.detail, &self.tracking, &self.listener, &mut exchange.on_device)
-        else {
-            return Ok(false);
+    /// One frame on a device if all engines run on one, whether it lies there or with the host;
+    /// `None`, and nothing is done, if not, or where the frame lies in a context that is not theirs.
+    pub(super) fn step_on_device(
+        &mut self,
+        frame: &Frame,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Option<MemoryState>>, SessionError> {
+        let device = self.device();
+        if let (Some(on), Some(_)) = (&mut exchange.on_device, device)
+            && on.device.is_primary()
+        {
+            return self.infer_on_device(frame, on).map(Some);
+        }
+        // Where nothing is remembered, nothing is won by it: picture and logits travel once anyway.
+        let (Some(device), None, Some(_)) = (device, &exchange.on_device, &self.tracking) else {
+            self.move_to(Place::Host)?;
+            return Ok(None);
         };
-        let lane = match self.lane.take().filter(|lane| lane.is(&on.device)) {
-            Some(lane) => lane,
-            None => on.device.beside()?,
+        let mut on = match self.staging.take() {
+            Some(on) => on,
+            None => DeviceExchange::new(&Device::primary(device as usize)?, self.side)?,
         };
-        detail.run_on_device(self.lane.insert(lane), on)
+        on.put(&exchange.image)?;
+        let state = self.infer_on_device(frame, &mut on)?;
+        on.fetch(&mut exchange.logits)?;
+        self.staging = Some(on);
+        Ok(Some(state))
+    }
+
+    /// Queued, but for what the host decides by.
+    fn infer_on_device(
+        &mut self,
+        frame: &Frame,
+        on: &mut DeviceExchange,
+    ) -> Result<Option<MemoryState>, SessionError> {
+        self.move_to(Place::Device(on.device.clone()))?;
+        let Place::Device(lane) = self.place.clone() else { return Ok(None) };
+        let DeviceExchange { image, logits, last, spans, .. } = on;
+        lane.wait_for(last)?;
+        image.queue_on(&lane);
+        logits.queue_on(&lane);
+        let mut state = None;
+        lane.timed(&mut spans.infer, || {
+            state = self.infer(frame, image, logits)?;
+            Ok::<_, SessionError>(())
+        })?;
+        lane.record(last)?;
+        Ok(state)
+    }
+
+    /// The GPU that all engines run on; none if not all do.
+    fn device(&self) -> Option<u32> {
+        let detail = self.detail.iter().map(Detail::device);
+        let tracking = self.tracking.iter().flat_map(|(encoder, follower)| {
+            follower.tracker().devices().into_iter().chain([encoder.device()])
+        });
+        let mut devices = detail.chain(tracking);
+        let first = devices.next().flatten();
+        first.filter(|_| devices.all(|device| device == first))
+    }
+
+    /// Where the engines run from now on, on a stream of their own. What is remembered is forgotten
+    /// if that is another place.
+    fn move_to(&mut self, place: Place) -> Result<(), SessionError> {
+        let place = match (place, &self.place) {
+            (Place::Host, Place::Host) => return Ok(()),
+            (Place::Device(to), Place::Device(lane)) if lane.is(&to) => return Ok(()),
+            (Place::Device(to), _) => Place::Device(to.beside()?),
+            (Place::Host, _) => Place::Host,
+        };
+        if let Some(detail) = &mut self.detail {
+            detail.move_to(&place)?;
+        }
+        if let Some((encoder, follower)) = &mut self.tracking {
+            encoder.move_to(&place)?;
+            follower.move_to(&place)?;
+        }
+        self.place = place;
+        Ok(())
+    }
+}
+
+impl DeviceExchange {
+    /// Brings the host's `image` there.
+    fn put(&mut self, image: &Held) -> Result<(), CudaError> {
+        if let Held::Pixels(there, _) = &mut self.image {
+            self.device.upload([(image.pixels(), there)])?;
+        }
+        self.device.record(&self.last)
+    }
+
+    /// Brings the logits to the host's.
+    fn fetch(&self, logits: &mut Held) -> Result<(), CudaError> {
+        self.device.wait_for(&self.last)?;
+        match &self.logits {
+            Held::Floats(there, _) => self.device.download([(there, logits.floats_mut())]),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Exchange {
     /// Brings the picture to the host, if it is not there.
     pub fn fetch(&mut self) -> Result<(), CudaError> {
-        let (Some(on), Tensor::U8(image)) = (&self.on_device, &mut self.image) else {
-            return Ok(());
-        };
+        let Some(on) = &self.on_device else { return Ok(()) };
         on.device.wait_for(&on.last)?;
-        on.device.download([(&on.image, &mut image[..])])
+        match &on.image {
+            Held::Pixels(image, _) => on.device.download([(image, self.image.pixels_mut())]),
+            _ => Ok(()),
+        }
     }
 
     /// Brings both to the host, if they are not there.
     pub fn fetch_all(&mut self) -> Result<(), CudaError> {
         self.fetch()?;
-        match (&self.on_device, &mut self.logits) {
-            (Some(on), Tensor::F32(logits)) => on.device.download([(&on.logits, &mut logits[..])]),
-            _ => Ok(()),
-        }
+        self.on_device.as_ref().map_or(Ok(()), |on| on.fetch(&mut self.logits))
     }
 
     /// Brings the logits to where the picture came from.
     pub fn put(&mut self) -> Result<(), CudaError> {
         let Some(on) = &mut self.on_device else { return Ok(()) };
-        on.device.upload([(floats(&self.logits), &mut on.logits)])?;
+        if let Held::Floats(logits, _) = &mut on.logits {
+            on.device.upload([(self.logits.floats(), logits)])?;
+        }
         on.device.record(&on.last)
     }
 }

@@ -1,9 +1,8 @@
 //! Prompts: points, boxes and masks, as the prompt decoder takes them.
 use super::SessionError;
 use super::coverage::Coverage;
+use super::held::{Held, Place};
 use super::memory_bank::MASKED;
-use super::values;
-use crate::backend::Tensor;
 use crate::signature;
 use crate::signature::tracker::{POINT_KINDS, TrackerShape};
 
@@ -104,18 +103,27 @@ impl PointKind {
 const NOWHERE: usize = 0;
 
 /// Inputs of [`signature::tracker::prompt_decoder`] after the features, in its order.
-#[derive(Debug)]
 pub(super) struct PromptTensors {
-    pub(super) inputs: [Tensor; 5],
+    pub(super) inputs: [Held; 5],
+    /// The same with the host.
+    values: [Vec<f32>; 5],
     side: usize,
     most_points: usize,
 }
 
 impl PromptTensors {
-    pub(super) fn new(shape: &TrackerShape) -> Self {
+    pub(super) fn new(shape: &TrackerShape, place: &Place) -> Result<Self, SessionError> {
         let specs = signature::tracker::prompt_decoder(shape).inputs;
-        let inputs = std::array::from_fn(|i| Tensor::zeros(&specs[i + 3]));
-        Self { inputs, side: shape.side, most_points: shape.points }
+        let len = |i: usize| specs[i + 3].shape.iter().product::<usize>();
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|i| place.floats(len(i)));
+        let values = std::array::from_fn(|i| vec![0.0; len(i)]);
+        let (side, most_points) = (shape.side, shape.points);
+        Ok(Self { inputs: [a?, b?, c?, d?, e?], values, side, most_points })
+    }
+
+    /// The mask that was last written, (S, S).
+    pub(super) fn mask(&self) -> &[f32] {
+        &self.values[3]
     }
 
     /// Writes `prompt`; an error, and nothing written, if it is none.
@@ -124,7 +132,7 @@ impl PromptTensors {
             Prompt::Points(points) => check_points(points, self.most_points)?,
             Prompt::Mask(mask) => mask.check()?,
         }
-        let [coordinates, kinds, point_mask, mask, has_mask] = self.inputs.each_mut().map(values);
+        let [coordinates, kinds, point_mask, mask, has_mask] = &mut self.values;
         coordinates.fill(0.0);
         kinds.fill(0.0);
         point_mask.fill(MASKED);
@@ -146,7 +154,7 @@ impl PromptTensors {
             kinds[i * POINT_KINDS + NOWHERE] = 1.0;
         }
         point_mask[..used].fill(0.0);
-        Ok(())
+        self.inputs.iter_mut().zip(&self.values).try_for_each(|(held, values)| held.write(values))
     }
 }
 

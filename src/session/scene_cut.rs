@@ -1,4 +1,6 @@
 //! Tells where one scene ends and another begins.
+use super::held::Held;
+use super::{SessionError, square_side};
 use std::mem;
 
 /// Cells along a side of the thumbnail.
@@ -35,40 +37,57 @@ impl SceneCut {
 
     /// How much of `image` (side, side, 3) RGB changed since the last picture, 0..=1: the
     /// smaller of what changed in brightness and in colours. 0 for the first picture.
-    pub(super) fn change(&mut self, image: &[u8], side: usize) -> f32 {
-        self.now.look(image, side);
+    pub(super) fn change(&mut self, image: &Held) -> Result<f32, SessionError> {
+        self.now.look(image)?;
         mem::swap(&mut self.now, &mut self.last);
         if self.now.cells.is_empty() {
-            return 0.0;
+            return Ok(0.0);
         }
         let brightness = (1.0 - correlation(&self.now.cells, &self.last.cells)).clamp(0.0, 1.0);
         let colours = self.now.colours.iter().zip(&self.last.colours);
         let colours = 0.5 * colours.map(|(a, b)| (a - b).abs()).sum::<f32>();
-        brightness.min(colours)
+        Ok(brightness.min(colours))
     }
 }
 
 impl Glance {
-    fn look(&mut self, image: &[u8], side: usize) {
-        let (mut sums, mut counts) = ([0.0; GRID * GRID], [0.0; GRID * GRID]);
+    fn look(&mut self, image: &Held) -> Result<(), SessionError> {
+        let side = square_side(image.len());
+        let counts = match image {
+            #[cfg(feature = "cuda")]
+            Held::Pixels(pixels, lane) => lane.glance(pixels, side)?,
+            _ => count(image.pixels(), side),
+        };
+        let (sums, colours) = counts.split_at(GRID * GRID);
+        let seen = side.div_ceil(STEP);
+        let all = (seen * seen).max(1) as f32;
         self.colours.clear();
-        self.colours.resize(STEPS * STEPS * STEPS, 0.0);
-        let mut seen = 0.0;
-        for (y, row) in image.chunks_exact((3 * side).max(1)).enumerate().step_by(STEP) {
-            for (x, rgb) in row.as_chunks::<3>().0.iter().enumerate().step_by(STEP) {
-                let cell = y * GRID / side * GRID + x * GRID / side;
-                let [r, g, b] = rgb.map(f32::from);
-                sums[cell] += 0.299 * r + 0.587 * g + 0.114 * b;
-                counts[cell] += 1.0;
-                let [r, g, b] = rgb.map(|v| usize::from(v) * STEPS / 256);
-                self.colours[(r * STEPS + g) * STEPS + b] += 1.0;
-                seen += 1.0;
-            }
-        }
-        self.colours.iter_mut().for_each(|count| *count /= f32::max(seen, 1.0));
+        self.colours.extend(colours.iter().map(|&count| count as f32 / all));
+        // Pixels along a cell that are looked at.
+        let mut along = [0.0; GRID];
+        (0..seen).for_each(|i| along[i * STEP * GRID / side] += 1.0);
+        let pixels = |cell: usize| along[cell / GRID] * along[cell % GRID];
         self.cells.clear();
-        self.cells.extend(sums.iter().zip(counts).map(|(sum, n)| sum / f32::max(n, 1.0)));
+        let means =
+            sums.iter().enumerate().map(|(i, &sum)| sum as f32 / 1e3 / f32::max(pixels(i), 1.0));
+        self.cells.extend(means);
+        Ok(())
     }
+}
+
+/// Sums of luma in each cell, in thousandths, then how many pixels have each colour.
+fn count(image: &[u8], side: usize) -> Vec<u32> {
+    let mut counts = vec![0; GRID * GRID + STEPS * STEPS * STEPS];
+    let (sums, colours) = counts.split_at_mut(GRID * GRID);
+    for (y, row) in image.chunks_exact((3 * side).max(1)).enumerate().step_by(STEP) {
+        for (x, rgb) in row.as_chunks::<3>().0.iter().enumerate().step_by(STEP) {
+            let [r, g, b] = rgb.map(u32::from);
+            sums[y * GRID / side * GRID + x * GRID / side] += 299 * r + 587 * g + 114 * b;
+            let [r, g, b] = rgb.map(|v| usize::from(v) * STEPS / 256);
+            colours[(r * STEPS + g) * STEPS + b] += 1;
+        }
+    }
+    counts
 }
 
 /// Pearson's; 1 where neither varies.

@@ -41,7 +41,7 @@ fn measure(model: &str, precision: Precision, reference: Option<&[f32]>) -> Vec<
     let side = opened.session.side();
     let picture = Tensor::U8((0..3 * side * side).map(|i| (i * i / 977 % 251) as u8).collect());
     let mut exchange = Exchange::new(side);
-    exchange.image = picture;
+    exchange.image = picture.into();
     let mut seconds = Vec::new();
     for _ in 0..RUNS {
         let start = Instant::now();
@@ -49,7 +49,7 @@ fn measure(model: &str, precision: Precision, reference: Option<&[f32]>) -> Vec<
         seconds.push(start.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);
-    let Tensor::F32(logits) = exchange.logits else { unreachable!("logits are floats") };
+    let logits = exchange.logits().to_vec();
     let difference = reference.map_or(0.0, |reference| relative_l2(&logits, reference));
     println!(
         "{model} {:?}: build {cold:.2} s, open {warm:.3} s, run median {:.1} ms, best {:.1} ms, \

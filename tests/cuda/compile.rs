@@ -3,7 +3,7 @@ use gstmgdsam2::cuda::{CudaError, nvrtc};
 
 /// Turing to Blackwell, Jetsons and Hopper included.
 const ARCHITECTURES: [u32; 12] = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121];
-const KERNELS: [&str; 16] = [
+const KERNELS: [&str; 25] = [
     "squash",
     "fit_alpha",
     "fit_cells",
@@ -20,6 +20,15 @@ const KERNELS: [&str; 16] = [
     "composite_packed_estimated",
     "composite_a420",
     "composite_a420_estimated",
+    "mask_enlarge",
+    "mask_halve",
+    "mask_fill",
+    "gate_open",
+    "gate_widen",
+    "gate_soften",
+    "gate_apply",
+    "find_not_finite",
+    "glance",
 ];
 
 /// What the assembler says of one kernel.

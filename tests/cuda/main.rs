@@ -3,12 +3,19 @@
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
 mod compile;
+#[path = "../fakecuda/emulated.rs"]
+mod emulated;
 #[path = "../fakecuda/mod.rs"]
 mod fakecuda;
+mod following;
 mod kernels;
 #[path = "../frame/pictures.rs"]
 #[allow(dead_code, reason = "written for another test")]
 mod pictures;
+#[path = "../toy/mod.rs"]
+mod toy;
+#[path = "../world/mod.rs"]
+mod world;
 
 use gstmgdsam2::cuda::{CudaError, Device};
 
@@ -43,6 +50,16 @@ fn aligned_frames_give_the_cpus_bytes() {
 #[test]
 fn estimated_colours_of_large_and_plain_frames_are_the_cpus() {
     device().iter().for_each(kernels::estimated_colours_of_large_and_plain_frames_are_the_cpus);
+}
+
+#[test]
+fn whatever_follows_an_object_does_so_on_the_device() {
+    device().iter().for_each(following::whatever_follows_an_object_does_so_on_the_device);
+}
+
+#[test]
+fn the_trackers_graphs_remember_on_the_device() {
+    device().iter().for_each(following::the_trackers_graphs_remember_on_the_device);
 }
 
 #[test]

@@ -2,16 +2,24 @@
 //! emulated driver.
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
+#[path = "../fakecuda/emulated.rs"]
+mod emulated;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[path = "../fakecuda/mod.rs"]
 mod fakecuda;
 mod pipelines;
+#[path = "../toy/mod.rs"]
+mod toy;
 
 use fakecuda::{Counts, Driver};
 use gst::prelude::*;
+use gstmgdsam2::backend::Engine;
+use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::cuda::Device;
-use pipelines::{CUDA, PATIENCE, context_of, on_device, pipeline, run, sink, source};
+use gstmgdsam2::engines::{Opened, TrackerFacts};
+use gstmgdsam2::signature::{ElementType, Precision};
+use pipelines::{CUDA, PATIENCE, context_of, matte, on_device, pipeline, run, sink, source};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -60,6 +68,40 @@ fn host_copies_are_counted() {
 fn frames_of_a_foreign_context_are_followed_there() {
     let Some(_driver) = driver() else { return };
     pipelines::frames_of_a_foreign_context_are_followed_there();
+}
+
+/// Frames, features, memory and matte: what goes to the host is what it decides by.
+#[test]
+fn an_object_is_followed_in_cuda_memory_without_host_copies() {
+    let Some(_driver) = driver() else { return };
+    let follow = |wrap: fn(Box<dyn Engine>) -> Box<dyn Engine>, description: &str| {
+        let pipeline = pipelines::parse(description);
+        let weights = Checkpoint::random(7);
+        matte(&pipeline).set_opener(move |_, _| {
+            let session = toy::wrapped(&weights, &toy::config(), ElementType::U8, wrap);
+            let (weights, precision) = ("random:7".into(), Precision::F32);
+            let tracker = Some(TrackerFacts { weights, precision, memory_frames: 3 });
+            Ok(Opened { tracker, ..pipelines::opened(session) })
+        });
+        let frames = run(&pipeline).unwrap();
+        let stats = matte(&pipeline).property::<gst::Structure>("stats");
+        (frames, stats.get::<u64>("host-copies").unwrap())
+    };
+    let source = pipelines::even_source(6, "format=NV12");
+    let element = "mgdsam2matte name=matte model=sam2.1-tiny prompt=point=0.5,0.5 scene-cut=0";
+    let sink = "video/x-raw,format=RGBA ! appsink name=out";
+    let here = format!("{source} ! {element} ! {sink}");
+    let there = format!(
+        "{source} ! cudaupload ! {CUDA} ! {element} ! {CUDA},format=RGBA ! cudadownload ! {sink}"
+    );
+    let (want, _) = follow(|engine| engine, &here);
+    let (got, copies) = follow(emulated::emulated, &there);
+    let furthest = |got: &Vec<u8>, want: &Vec<u8>| {
+        got.iter().zip(want).map(|(got, want)| got.abs_diff(*want)).max()
+    };
+    let differences: Vec<_> = got.iter().zip(&want).map(|(g, w)| furthest(g, w)).collect();
+    assert_eq!(differences, [Some(0); 6]);
+    assert_eq!(copies, 0);
 }
 
 /// What `frames` frames cost in a pipeline of `make`.

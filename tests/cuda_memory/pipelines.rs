@@ -106,6 +106,10 @@ impl Engine for OnDevice {
         panic!("the frame is on the device")
     }
 
+    fn device(&self) -> Option<u32> {
+        Some(0)
+    }
+
     unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
         assert!(run.stream != 0 && run.inputs.len() == 1 && run.outputs.len() == 1, "{run:?}");
         Ok(())

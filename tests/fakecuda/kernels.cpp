@@ -14,6 +14,7 @@ thread_local Dim3 threadIdx, blockIdx;
 #include "../../src/cuda/kernels/alpha.cu"
 #include "../../src/cuda/kernels/guess.cu"
 #include "../../src/cuda/kernels/composite.cu"
+#include "../../src/cuda/kernels/follow.cu"
 
 namespace {
 
@@ -108,6 +109,15 @@ const std::map<std::string, Kernel> KERNELS = {
     {"composite_packed_estimated", kernel(composite_packed_estimated, false)},
     {"composite_a420", kernel(composite_a420, false)},
     {"composite_a420_estimated", kernel(composite_a420_estimated, false)},
+    {"mask_enlarge", kernel(mask_enlarge, false)},
+    {"mask_halve", kernel(mask_halve, false)},
+    {"mask_fill", kernel(mask_fill, false)},
+    {"gate_open", kernel(gate_open, false)},
+    {"gate_widen", kernel(gate_widen, false)},
+    {"gate_soften", kernel(gate_soften, false)},
+    {"gate_apply", kernel(gate_apply, false)},
+    {"find_not_finite", kernel(find_not_finite, false)},
+    {"glance", kernel(glance, false)},
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::{fs, mem};
 
 /// The files of kernels.
-const KERNELS: [&str; 6] = ["pixels", "squash", "fit", "alpha", "guess", "composite"];
+const KERNELS: [&str; 7] = ["pixels", "squash", "fit", "alpha", "guess", "composite", "follow"];
 
 /// What tests turn and read.
 pub struct Driver {

@@ -40,6 +40,12 @@ static inline ushort4 make_ushort4(unsigned x, unsigned y, unsigned z, unsigned 
 
 static inline unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
 static inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
+// Blocks and threads run one after the other.
+static inline unsigned atomicAdd(unsigned *sum, unsigned value) {
+    unsigned before = *sum;
+    *sum += value;
+    return before;
+}
 static inline float __ll2float_rn(long long v) { return (float)v; }
 static inline unsigned __float_as_uint(float v) {
     unsigned bits;

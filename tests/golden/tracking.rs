@@ -123,14 +123,14 @@ fn clip_prompted(f: &Fixture, c: &mut Comparison, prompts: &[usize]) -> Result<(
         session.reset();
         for &frame in &order {
             seen.lock().unwrap().clear();
-            exchange.image = HostTensor::F32(pixels[frame * size..][..size].to_vec());
+            exchange.image = HostTensor::F32(pixels[frame * size..][..size].to_vec()).into();
             let prefix = format!("frame.{frame:02}");
             let prompts = prompt(f, c, &prefix, config.image_size);
             let index = frame as FrameIndex;
             let frame = Frame { index, prompts: prompts.as_slice(), ..Frame::default() };
             session.step(&frame, &mut exchange).map_err(|e| e.to_string())?;
             let mask = session.tracker().unwrap().mask();
-            assert_eq!(HostTensor::F32(mask.logits.clone()), exchange.logits);
+            assert_eq!(mask.logits, exchange.logits());
             compare(f, c, &config, &prefix, mask, &seen.lock().unwrap());
         }
     }

@@ -8,8 +8,9 @@ use gstmgdsam2::engines::validation::relative_l2;
 use gstmgdsam2::engines::{self, BackendChoice, Recipe, Request, Weights};
 use gstmgdsam2::model::image_graph;
 use gstmgdsam2::onnx::Graph;
-use gstmgdsam2::session::{Exchange, Frame};
+use gstmgdsam2::session::{Coverage, Exchange, Frame, Prompt};
 use gstmgdsam2::signature::{Precision, image};
+use gstmgdsam2::synth::{Clip, Kind};
 use std::path::Path;
 
 const PRECISIONS: [(Precision, f64); 3] =
@@ -44,14 +45,14 @@ fn logits(request: &Request) -> Tensor {
     let mut opened = engines::open(request, &mut |_| ()).unwrap();
     let side = opened.session.side();
     let mut exchange = Exchange::new(side);
-    exchange.image = picture(side);
+    exchange.image = picture(side).into();
     // The first run prepares, the second is captured, the third is replayed; each by itself.
     let frame = Frame { is_first: true, ..Frame::default() };
     for _ in 0..3 {
         opened.session.step(&frame, &mut exchange).unwrap();
     }
     println!("{}: {:?}", opened.backend, opened.warnings);
-    exchange.logits
+    exchange.logits.tensor().unwrap().clone()
 }
 
 #[test]
@@ -67,6 +68,41 @@ fn tensorrt_computes_what_openvino_does() {
         let distance = relative_l2(&logits(&request(BackendChoice::TensorRt, precision)), &wanted);
         println!("{precision:?}: relative L2 {distance:.1e}");
         assert!(distance < tolerance, "{precision:?}: {distance:e}");
+    }
+}
+
+/// The mean difference of alpha over a clip that starts with a mask, memory and all.
+#[test]
+#[ignore = "needs an NVIDIA GPU that TensorRT serves"]
+fn an_object_is_followed_as_on_the_cpu() {
+    if !has_gpu() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let follow = |backend, precision| {
+        let request = nano(folder.path(), backend, precision);
+        let mut session = engines::open(&request, &mut |_| ()).unwrap().session;
+        let side = session.side();
+        let (clip, mut exchange) = (Clip::new(Kind::Demo, side, side, 3), Exchange::new(side));
+        let alphas = (0..12).map(|index| {
+            let shown = clip.render(index);
+            let mask = Coverage { width: side, height: side, values: shown.alpha };
+            let prompts = [Prompt::Mask(mask)];
+            exchange.image_mut().copy_from_slice(&shown.rgb);
+            let prompts = if index == 0 { &prompts[..] } else { &[] };
+            let frame = Frame { index: index as i64, prompts, ..Frame::default() };
+            session.step(&frame, &mut exchange).unwrap();
+            exchange.logits().iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect::<Vec<f32>>()
+        });
+        alphas.collect::<Vec<_>>().concat()
+    };
+    let wanted = follow(BackendChoice::OpenVino, Precision::F32);
+    for (precision, tolerance) in [(Precision::F32, 1e-3), (Precision::F16, 1e-2)] {
+        let found = follow(BackendChoice::TensorRt, precision);
+        let difference = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).sum::<f32>();
+        let mean = difference / wanted.len() as f32;
+        println!("{precision:?}: alpha differs by {mean:.1e} in the mean");
+        assert!(mean < tolerance, "{precision:?}: {mean:e}");
     }
 }
 

@@ -21,6 +21,8 @@ pub const SIDE: usize = 128;
 pub const OTHER: f32 = 100.0;
 /// The side of the decoder's masks.
 const LOW_RES: usize = SIDE / 4;
+/// That of a dense prompt.
+pub const PROMPTED: Option<usize> = Some(LOW_RES);
 const SHAPE: TrackerShape = TrackerShape {
     side: SIDE,
     channels: 8,
@@ -87,19 +89,22 @@ pub struct World {
 impl World {
     /// Of the trial `kind`; nothing but the subject is to be seen.
     pub fn new(kind: Kind, has_detail: bool) -> Self {
-        Self::of(kind, has_detail.then_some(None))
+        Self::of(kind, has_detail.then_some(None), |engine| engine)
     }
 
     /// The same with a detail path whose dense prompt is the tracked mask.
     pub fn prompted(kind: Kind) -> Self {
-        Self::of(kind, Some(Some(LOW_RES)))
+        Self::of(kind, Some(PROMPTED), |engine| engine)
     }
 
-    /// With a detail path of this `prompt_side`, if with one.
-    fn of(kind: Kind, detail: Option<Option<usize>>) -> Self {
+    /// With a detail path of this `prompt_side`, if with one, and engines that are `wrapped`.
+    pub fn of(
+        kind: Kind,
+        detail: Option<Option<usize>>,
+        wrapped: fn(Box<dyn Engine>) -> Box<dyn Engine>,
+    ) -> Self {
         let view = Arc::new(Mutex::new(View::default()));
-        let engine =
-            |signature| -> Box<dyn Engine> { Box::new(Seeing { signature, view: view.clone() }) };
+        let engine = |signature| wrapped(Box::new(Seeing { signature, view: view.clone() }));
         let engines = TrackerEngines {
             memory_attention: engine(tracker::memory_attention(&SHAPE)),
             decoder: engine(tracker::decoder(&SHAPE)),
@@ -120,6 +125,8 @@ impl World {
     pub fn show(&mut self, index: usize) {
         let picture = self.clip.render(index);
         self.exchange.image_mut().copy_from_slice(&picture.rgb);
+        #[cfg(feature = "cuda")]
+        self.upload(&picture.rgb);
         let mut view = self.view.lock().unwrap();
         view.subject = 1.0 + self.clip.shot(index) as f32;
         view.others.resize(SIDE * SIDE, 0.0);
@@ -130,7 +137,26 @@ impl World {
     pub fn step(&mut self, frame: Frame) -> Result<MemoryState, SessionError> {
         let frame = Frame { index: self.next, ..frame };
         self.next += 1;
-        self.session.step(&frame, &mut self.exchange).map(Option::unwrap_or_default)
+        let state = self.session.step(&frame, &mut self.exchange)?;
+        #[cfg(feature = "cuda")]
+        self.exchange.fetch_all()?;
+        Ok(state.unwrap_or_default())
+    }
+
+    /// From now on pictures and mattes lie on `device`.
+    #[cfg(feature = "cuda")]
+    pub fn on(mut self, device: &gstmgdsam2::cuda::Device) -> Self {
+        let there = gstmgdsam2::session::DeviceExchange::new(device, SIDE);
+        self.exchange.on_device = Some(there.unwrap());
+        self
+    }
+
+    #[cfg(feature = "cuda")]
+    fn upload(&mut self, rgb: &[u8]) {
+        let Some(there) = &mut self.exchange.on_device else { return };
+        let gstmgdsam2::session::Held::Pixels(image, _) = &mut there.image else { return };
+        there.device.upload([(rgb, image)]).unwrap();
+        there.device.record(&there.last).unwrap();
     }
 
     /// The matte that came out.

@@ -78,5 +78,5 @@ fn logits(opened: &mut Opened) -> anyhow::Result<Tensor> {
         pixel.copy_from_slice(if is_inside { &[210, 120, 60] } else { &[40, 90, 110] });
     }
     opened.session.step(&Frame::default(), &mut exchange)?;
-    Ok(exchange.logits)
+    Ok(exchange.logits.tensor()?.clone())
 }

@@ -23,7 +23,7 @@ impl Rates {
         let mut there = [device.zeros::<u8>(BYTES)?, device.zeros(BYTES)?];
         let [from, to] = &mut there;
         let to_device = best(&device, || device.upload([(&host[..], &mut *from)]))?;
-        let on_device = 2.0 * best(&device, || device.copy(from, to))?;
+        let on_device = 2.0 * best(&device, || device.copy(from, to, 0))?;
         let to_host = best(&device, || device.download([(&*to, &mut host[..])]))?;
         Ok(Self { to_device, to_host, on_device })
     }

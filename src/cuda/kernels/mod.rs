@@ -3,6 +3,7 @@
 //! Each file has beside it the kernels that it starts; structures of both are laid out alike.
 mod composite;
 mod fit;
+mod follow;
 mod guess;
 mod squash;
 
@@ -27,6 +28,7 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("alpha.cu"),
     include_str!("guess.cu"),
     include_str!("composite.cu"),
+    include_str!("follow.cu"),
 );
 
 /// Threads of a block, unless it is of pixels; `pixels.cu` has the same.
@@ -50,6 +52,15 @@ pub(super) struct Kernels {
     composite_packed_estimated: CudaFunction,
     composite_a420: CudaFunction,
     composite_a420_estimated: CudaFunction,
+    mask_enlarge: CudaFunction,
+    mask_halve: CudaFunction,
+    mask_fill: CudaFunction,
+    gate_open: CudaFunction,
+    gate_widen: CudaFunction,
+    gate_soften: CudaFunction,
+    gate_apply: CudaFunction,
+    find_not_finite: CudaFunction,
+    glance: CudaFunction,
 }
 
 impl Kernels {
@@ -74,6 +85,15 @@ impl Kernels {
             composite_packed_estimated: function("composite_packed_estimated")?,
             composite_a420: function("composite_a420")?,
             composite_a420_estimated: function("composite_a420_estimated")?,
+            mask_enlarge: function("mask_enlarge")?,
+            mask_halve: function("mask_halve")?,
+            mask_fill: function("mask_fill")?,
+            gate_open: function("gate_open")?,
+            gate_widen: function("gate_widen")?,
+            gate_soften: function("gate_soften")?,
+            gate_apply: function("gate_apply")?,
+            find_not_finite: function("find_not_finite")?,
+            glance: function("glance")?,
         })
     }
 }

@@ -4,6 +4,7 @@ mod refine;
 mod squash;
 
 pub use composite::Composite;
+pub(crate) use refine::taps;
 pub use refine::{Coefficients, Refine};
 pub use squash::Squash;
 

@@ -72,7 +72,7 @@ impl Refine {
 }
 
 /// Where each of `outputs` pixels lies among `samples`.
-pub(super) fn taps(outputs: usize, samples: usize) -> Vec<Tap> {
+pub(crate) fn taps(outputs: usize, samples: usize) -> Vec<Tap> {
     let tap = |x| {
         let (left, weight) = tap(x, outputs, samples);
         Tap { left, weight }
