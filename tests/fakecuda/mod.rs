@@ -11,6 +11,9 @@ use std::{fs, mem};
 /// The files of kernels.
 const KERNELS: [&str; 7] = ["pixels", "squash", "fit", "alpha", "guess", "composite", "follow"];
 
+/// The files of the driver.
+const DRIVER: [&str; 5] = ["driver.cpp", "memory.cpp", "streams.cpp", "modules.cpp", "kernels.cpp"];
+
 /// What tests turn and read.
 pub struct Driver {
     lose: Symbol<unsafe extern "C" fn(i32)>,
@@ -109,15 +112,15 @@ impl std::ops::Sub for Counts {
 
 fn open() -> Result<Driver, String> {
     let kernels = KERNELS.map(|name| format!("src/cuda/kernels/{name}.cu"));
-    let headers = ["shim.h", "kernels.h"].map(|name| format!("tests/fakecuda/{name}"));
+    let headers = ["driver.h", "shim.h", "kernels.h"].map(|name| format!("tests/fakecuda/{name}"));
     let others = [&kernels[..], &headers].concat();
-    let driver = build("libcuda.so.1", &["driver.cpp", "kernels.cpp"], &others)?;
+    let driver = build("libcuda.so.1", &DRIVER, &others)?;
     let decoder = build("libnvcuvid.so.1", &["nvcuvid.cpp"], &[])?;
     let [library, decoder] = [driver, decoder].map(|path| {
         // SAFETY: our own libraries, whose initialisers only make maps.
         unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.unwrap()
     });
-    // SAFETY: the types are those of driver.cpp.
+    // SAFETY: the types are those of the driver's sources.
     let driver = unsafe {
         Driver {
             lose: library.get(b"fakecuda_lose").unwrap(),
