@@ -114,6 +114,21 @@ fn what_is_no_graph_is_an_error_in_tensorrts_words() {
 }
 
 #[test]
+fn an_operator_that_tensorrt_lacks_is_an_error_that_names_it() {
+    if !has_tensorrt() {
+        return;
+    }
+    // A node's field 4, of 18 bytes, is its operator.
+    let (known, unknown) = (b"\x22\x12LayerNormalization", b"\x22\x12LayerNormalisation");
+    let mut onnx = graph(TOY, Precision::F32);
+    let at = onnx.windows(known.len()).position(|bytes| bytes == known).unwrap();
+    onnx[at..at + known.len()].copy_from_slice(unknown);
+    let message = compiled(&onnx, &targets(Precision::F32)).unwrap_err().to_string();
+    assert!(message.starts_with("TensorRT: reading the graph: "), "{message}");
+    assert!(message.contains("LayerNormalisation"), "{message}");
+}
+
+#[test]
 fn an_interrupted_build_leaves_nothing() {
     if !has_tensorrt() {
         return;
