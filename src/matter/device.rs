@@ -185,7 +185,8 @@ impl Composite {
     pub fn times(&mut self, fitted: &mut Fitted, times: &mut Times) {
         if let Some(Coefficients { spans, refine, .. }) = &mut fitted.device {
             times.prepare = spans.prepare.take().or(times.prepare);
-            times.infer = spans.infer.take().or(times.infer);
+            let look = spans.look.take().unwrap_or_default();
+            times.infer = spans.infer.take().map(|infer| look + infer).or(times.infer);
             times.refine = refine.take().or(times.refine);
         }
         if let Some(((_, span), _)) = &mut self.composite.0 {
