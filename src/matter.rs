@@ -17,14 +17,13 @@ use crate::cuda::Device;
 use crate::frame::composite::Output;
 use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
-use crate::frame::steady::Steady;
 use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::{
     Coverage, MemoryState, Point, PointKind, Prompt, Propagation, Session, SessionError,
 };
 use crate::session::{Exchange, Frame, FrameIndex, Looker};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use place::{Composite, Fitted, Refine, Squash};
+use place::{Composite, Fitted, Refine, Squash, Steady};
 use stage::{Done, spawn, stage};
 use std::mem;
 use std::thread::JoinHandle;
@@ -249,7 +248,7 @@ fn refine<J, P>(
                 steady.reset();
             }
             if options.steady {
-                place::hold(&mut steady, &mut exchange)?;
+                steady.hold(&mut exchange)?;
             }
             refine.fit(&mut exchange, options.refine, &mut fitted)
         });

@@ -117,6 +117,34 @@ impl Drop for Coefficients {
     }
 }
 
+pub struct Steady {
+    side: usize,
+    steady: Kept<device::Steady>,
+}
+
+impl Steady {
+    pub fn new(side: usize) -> Self {
+        Self { side, steady: Kept::default() }
+    }
+
+    pub fn reset(&mut self) {
+        if let Some((steady, _)) = &mut self.steady.0 {
+            steady.reset();
+        }
+    }
+
+    pub fn hold(&mut self, on: &mut DeviceExchange) -> Result<(), FrameError> {
+        let make = |lane: &Device| device::Steady::new(lane, self.side);
+        let (steady, lane) = self.steady.on(&on.device, make)?;
+        let (Held::Pixels(image, _), Held::Floats(logits, _)) = (&on.image, &mut on.logits) else {
+            return Err(FrameError::NotFitted);
+        };
+        lane.wait_for(&on.last)?;
+        steady.run(lane, image, logits)?;
+        Ok(lane.record(&on.last)?)
+    }
+}
+
 pub struct Refine {
     side: usize,
     refine: Kept<device::Refine>,
