@@ -17,14 +17,13 @@ use crate::cuda::Device;
 use crate::frame::composite::Output;
 use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
-use crate::frame::steady::Steady;
 use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::{
     Coverage, MemoryState, Point, PointKind, Prompt, Propagation, Session, SessionError,
 };
-use crate::session::{Exchange, Frame, FrameIndex};
+use crate::session::{Exchange, Frame, FrameIndex, Looker};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use place::{Composite, Fitted, Refine, Squash};
+use place::{Composite, Fitted, Refine, Squash, Steady};
 use stage::{Done, spawn, stage};
 use std::mem;
 use std::thread::JoinHandle;
@@ -81,7 +80,7 @@ pub struct Options {
 pub struct Times {
     /// Frame to the model's picture.
     pub prepare: Option<Duration>,
-    /// Picture to logits.
+    /// Picture to logits, looked at ahead or not.
     pub infer: Option<Duration>,
     /// Logits to coefficients.
     pub refine: Option<Duration>,
@@ -143,7 +142,7 @@ impl<J: Job, P: Send + 'static> Matter<J, P> {
         let (spent_coefficients, coefficients) = bounded(4);
         let (c1, c2, c3, c4) = (cancel.clone(), cancel.clone(), cancel.clone(), cancel.clone());
 
-        let prepare = prepare(side, exchanges);
+        let prepare = prepare(side, session.looker(), exchanges);
         let refine = refine(side, coefficients, spent_exchanges);
         let composite = composite(spent_coefficients);
         let others = vec![
@@ -168,9 +167,11 @@ impl<J: Job, P: Send + 'static> Matter<J, P> {
     }
 }
 
-/// Whether the frame is wanted and inferred at all; if so, its picture as the model sees it.
+/// Whether the frame is wanted and inferred at all; if so, its picture as the model sees it, and
+/// what an encoder sees that looks ahead.
 fn prepare<J: Job, P>(
     side: usize,
+    looker: Option<Looker>,
     spare: Receiver<Exchange>,
 ) -> impl FnMut(Incoming<J>) -> Done<PreparedFrame<J>, J, P> {
     let mut squash = Squash::new(side);
@@ -194,8 +195,14 @@ fn prepare<J: Job, P>(
             squash.run(&job, &mut exchange)
         });
         done?;
+        let looker = looker.as_ref().filter(|_| options.propagation.is_on);
+        let (look, done) = timed(|| {
+            let _span = tracing::trace_span!("look").entered();
+            looker.map_or(Ok(()), |looker| looker.look(&mut exchange))
+        });
+        done?;
         frames_since = Some(0);
-        let times = Times { prepare: Some(prepare), ..Times::default() };
+        let times = Times { prepare: Some(prepare), infer: Some(look), ..Times::default() };
         Ok(Item::Frame(PreparedFrame(job, options, times, Some((exchange, prompts)))))
     }
 }
@@ -217,7 +224,7 @@ fn infer<J, P>(
         });
         let memory = done?;
         index += 1;
-        times.infer = Some(infer);
+        times.infer = Some(infer + times.infer.unwrap_or_default());
         Ok(Item::Frame(InferredFrame(job, options, times, Some(exchange), memory)))
     }
 }
@@ -241,7 +248,7 @@ fn refine<J, P>(
                 steady.reset();
             }
             if options.steady {
-                place::hold(&mut steady, &mut exchange)?;
+                steady.hold(&mut exchange)?;
             }
             refine.fit(&mut exchange, options.refine, &mut fitted)
         });

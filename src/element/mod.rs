@@ -43,6 +43,7 @@ mod log;
 mod mapped;
 mod mask_file;
 mod negotiate;
+mod pads;
 mod prompts;
 mod qos;
 mod queries;

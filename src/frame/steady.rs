@@ -9,7 +9,7 @@ use super::upsample::{Lerp, Upsample};
 use super::vector::vectorised;
 
 /// Pixels along a side of the cells in which change is looked for.
-const CELL: usize = 4;
+pub(super) const CELL: usize = 4;
 
 /// The share of the past where nothing changed: noise of one frame falls to half of it
 /// (`sqrt((1 - s) / (1 + s))`).

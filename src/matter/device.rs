@@ -117,6 +117,34 @@ impl Drop for Coefficients {
     }
 }
 
+pub struct Steady {
+    side: usize,
+    steady: Kept<device::Steady>,
+}
+
+impl Steady {
+    pub fn new(side: usize) -> Self {
+        Self { side, steady: Kept::default() }
+    }
+
+    pub fn reset(&mut self) {
+        if let Some((steady, _)) = &mut self.steady.0 {
+            steady.reset();
+        }
+    }
+
+    pub fn hold(&mut self, on: &mut DeviceExchange) -> Result<(), FrameError> {
+        let make = |lane: &Device| device::Steady::new(lane, self.side);
+        let (steady, lane) = self.steady.on(&on.device, make)?;
+        let (Held::Pixels(image, _), Held::Floats(logits, _)) = (&on.image, &mut on.logits) else {
+            return Err(FrameError::NotFitted);
+        };
+        lane.wait_for(&on.last)?;
+        steady.run(lane, image, logits)?;
+        Ok(lane.record(&on.last)?)
+    }
+}
+
 pub struct Refine {
     side: usize,
     refine: Kept<device::Refine>,
@@ -185,7 +213,8 @@ impl Composite {
     pub fn times(&mut self, fitted: &mut Fitted, times: &mut Times) {
         if let Some(Coefficients { spans, refine, .. }) = &mut fitted.device {
             times.prepare = spans.prepare.take().or(times.prepare);
-            times.infer = spans.infer.take().or(times.infer);
+            let look = spans.look.take().unwrap_or_default();
+            times.infer = spans.infer.take().map(|infer| look + infer).or(times.infer);
             times.refine = refine.take().or(times.refine);
         }
         if let Some(((_, span), _)) = &mut self.composite.0 {

@@ -5,8 +5,7 @@ use super::device;
 use crate::frame::composite::{self, Output};
 use crate::frame::foreground::Foreground;
 use crate::frame::refine::{self, Coefficients, RefineMode};
-use crate::frame::steady::Steady;
-use crate::frame::{FrameError, preprocess};
+use crate::frame::{FrameError, preprocess, steady};
 use crate::session::Exchange;
 
 /// Frame to the model's picture.
@@ -36,16 +35,37 @@ impl Squash {
     }
 }
 
-/// Steadies the logits. That is the host's work alone: from a device, picture and logits are
-/// fetched for it.
-pub fn hold(steady: &mut Steady, exchange: &mut Exchange) -> Result<(), FrameError> {
+/// Logits held still.
+pub struct Steady {
+    host: steady::Steady,
     #[cfg(feature = "cuda")]
-    exchange.fetch_all()?;
-    let (image, logits) = exchange.image_and_logits();
-    steady.run(image, logits)?;
-    #[cfg(feature = "cuda")]
-    exchange.put()?;
-    Ok(())
+    device: device::Steady,
+}
+
+impl Steady {
+    pub fn new(side: usize) -> Self {
+        Self {
+            host: steady::Steady::new(side),
+            #[cfg(feature = "cuda")]
+            device: device::Steady::new(side),
+        }
+    }
+
+    /// The next frame does not continue the last.
+    pub fn reset(&mut self) {
+        self.host.reset();
+        #[cfg(feature = "cuda")]
+        self.device.reset();
+    }
+
+    pub fn hold(&mut self, exchange: &mut Exchange) -> Result<(), FrameError> {
+        #[cfg(feature = "cuda")]
+        if let Some(on) = &mut exchange.on_device {
+            return self.device.hold(on);
+        }
+        let (image, logits) = exchange.image_and_logits();
+        self.host.run(image, logits)
+    }
 }
 
 /// What turns luma into alpha.

@@ -40,7 +40,8 @@ impl Detail {
     pub(super) fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
         let side = self.prompt.as_ref().map(|[mask, _]| mask.len().isqrt());
         self.prompt = prompt(side, place)?;
-        self.engine.move_to(place)
+        self.engine.move_to(place);
+        Ok(())
     }
 
     /// Whether the tracked mask is its dense prompt.
@@ -64,7 +65,7 @@ impl Detail {
     ) -> Result<(), SessionError> {
         let prompt = self.prompt.iter().flatten();
         let inputs: Vec<&Held> = std::iter::once(image).chain(views).chain(prompt).collect();
-        self.engine.run_into(&inputs, logits)
+        self.engine.run(&inputs, std::slice::from_mut(logits))
     }
 }
 

@@ -1,7 +1,5 @@
 //! What looks at pictures for the tracker: an encoder of its own, or the detail path's.
-use super::held::Held;
-#[cfg(feature = "cuda")]
-use super::held::Place;
+use super::held::{Held, Place};
 use super::runner::Runner;
 use super::tracker::Features;
 use super::{SessionError, square_side};
@@ -17,10 +15,32 @@ use crate::signature::tracker::TrackerShape;
 
 /// Outputs of a shared encoder that are the detail path's.
 const VIEWS: usize = 3;
+/// Outputs that are the tracker's.
+const FEATURES: usize = 3;
 
-/// The engine and what it said of the last picture.
-///
-/// Its outputs are the detail path's views if it is shared, then the tracker's features.
+/// What an encoder said of a picture.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The detail path's views if the encoder is shared, then the tracker's features.
+    outputs: Vec<Held>,
+    place: Place,
+    /// It is of the picture that lies beside it.
+    pub(super) is_current: bool,
+}
+
+impl Seen {
+    /// What the tracker takes of it.
+    pub(super) fn features(&self) -> &Features {
+        self.outputs.last_chunk().expect("both signatures end in the tracker's features")
+    }
+
+    /// What the second half of the detail path takes of it; nothing if that is whole.
+    pub(super) fn views(&self) -> &[Held] {
+        self.outputs.first_chunk::<{ VIEWS + FEATURES }>().map_or(&[], |all| &all[..VIEWS])
+    }
+}
+
+/// The engine that looks at pictures.
 pub(super) struct Encoder {
     engine: Runner,
     is_shared: bool,
@@ -56,19 +76,8 @@ impl Encoder {
     }
 
     /// The GPU that the engine can run on.
-    #[cfg(feature = "cuda")]
     pub(super) fn device(&self) -> Option<u32> {
         self.engine.device()
-    }
-
-    /// From now on the engine runs at `place`.
-    #[cfg(feature = "cuda")]
-    pub(super) fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
-        if let Some(smaller) = &mut self.smaller {
-            *smaller = Smaller::new(square_side(smaller.image.len()));
-            smaller.image = place.pixels(smaller.image.len())?;
-        }
-        self.engine.move_to(place)
     }
 
     /// Whether it is the first half of the detail path.
@@ -76,23 +85,41 @@ impl Encoder {
         self.is_shared
     }
 
-    /// Looks at the session's picture.
-    pub(super) fn run(&mut self, image: &Held) -> Result<(), SessionError> {
-        match &mut self.smaller {
-            Some(smaller) => self.engine.run(&[smaller.of(image)?]),
-            None => self.engine.run(&[image]),
+    /// Looks at the session's picture, which lies at `place`, unless `seen` is of it already.
+    pub(super) fn look(
+        &mut self,
+        image: &Held,
+        seen: &mut Seen,
+        place: &Place,
+    ) -> Result<(), SessionError> {
+        if seen.is_current {
+            return Ok(());
         }
+        #[cfg(feature = "cuda")]
+        self.move_to(place)?;
+        if !seen.place.is(place) || seen.outputs.is_empty() {
+            seen.outputs = self.engine.outputs()?;
+            seen.place = place.clone();
+        }
+        match &mut self.smaller {
+            Some(smaller) => self.engine.run(&[smaller.of(image)?], &mut seen.outputs)?,
+            None => self.engine.run(&[image], &mut seen.outputs)?,
+        }
+        seen.is_current = true;
+        Ok(())
     }
 
-    /// What the tracker takes of it.
-    pub(super) fn features(&self) -> &Features {
-        let outputs = &self.engine.outputs;
-        outputs.last_chunk().expect("both signatures end in the tracker's features")
-    }
-
-    /// What the second half of the detail path takes of it; nothing if that is whole.
-    pub(super) fn views(&self) -> &[Held] {
-        if self.is_shared { &self.engine.outputs[..VIEWS] } else { &[] }
+    #[cfg(feature = "cuda")]
+    fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
+        if self.engine.place().is(place) {
+            return Ok(());
+        }
+        if let Some(smaller) = &mut self.smaller {
+            *smaller = Smaller::new(square_side(smaller.image.len()));
+            smaller.image = place.pixels(smaller.image.len())?;
+        }
+        self.engine.move_to(place);
+        Ok(())
     }
 }
 

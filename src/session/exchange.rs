@@ -1,4 +1,5 @@
 //! The memory between pixels and engines.
+use super::encoder::Seen;
 use super::held::Held;
 #[cfg(feature = "cuda")]
 use super::on_device::DeviceExchange;
@@ -10,9 +11,12 @@ pub struct Exchange {
     pub image: Held,
     /// (1, 1, side, side) before the sigmoid, with the host.
     pub logits: Held,
-    /// Where both lie instead if the frame is on a device.
+    /// Where both lie instead if the frame is on a device. Goes first: it waits for what is queued on
+    /// the rest.
     #[cfg(feature = "cuda")]
     pub on_device: Option<DeviceExchange>,
+    /// What the encoder said of the picture, if it was looked at before its turn.
+    pub(super) seen: Seen,
 }
 
 impl Exchange {
@@ -22,6 +26,7 @@ impl Exchange {
         Self {
             image: Tensor::U8(vec![0; 3 * pixels]).into(),
             logits: Tensor::F32(vec![0.0; pixels]).into(),
+            seen: Seen::default(),
             #[cfg(feature = "cuda")]
             on_device: None,
         }

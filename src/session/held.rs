@@ -3,7 +3,6 @@ use super::SessionError;
 use crate::backend::{BackendError, Tensor};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Buffer, Device};
-#[cfg(feature = "cuda")]
 use crate::signature::{ElementType, TensorSpec};
 
 /// Where engines run, and with them what they read and write.
@@ -37,8 +36,20 @@ impl From<Tensor> for Held {
 }
 
 impl Place {
+    /// Whether both are one, and work is queued in one order.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host, Self::Host) => true,
+            #[cfg(feature = "cuda")]
+            (Self::Device(one), Self::Device(other)) => {
+                one.stream_handle() == other.stream_handle()
+            }
+            #[cfg(feature = "cuda")]
+            _ => false,
+        }
+    }
+
     /// Zeros of what `spec` asks for.
-    #[cfg(feature = "cuda")]
     pub(super) fn zeros(&self, spec: &TensorSpec) -> Result<Held, SessionError> {
         let len = spec.shape.iter().product();
         match spec.element_type {
@@ -48,10 +59,10 @@ impl Place {
     }
 
     /// As many black pixels.
-    #[cfg(feature = "cuda")]
     pub(super) fn pixels(&self, len: usize) -> Result<Held, SessionError> {
         match self {
             Self::Host => Ok(Held::Host(Tensor::U8(vec![0; len]))),
+            #[cfg(feature = "cuda")]
             Self::Device(lane) => Ok(Held::Pixels(lane.zeros(len)?, lane.clone())),
         }
     }

@@ -8,6 +8,7 @@ mod exchange;
 mod follower;
 mod gate;
 mod held;
+mod looker;
 mod mask_selection;
 pub mod memory_bank;
 mod memory_selection;
@@ -26,6 +27,7 @@ pub use coverage::Coverage;
 pub use error::SessionError;
 pub use exchange::Exchange;
 pub use held::{Held, Place};
+pub use looker::Looker;
 pub use mask_selection::MaskSelection;
 pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use memory_selection::{Evidence, MemorySelection};
@@ -37,8 +39,9 @@ pub use tracked_mask::TrackedMask;
 pub use tracker::{Features, Tracker, TrackerEngines, TrackerOptions};
 
 use self::detail::{Detail, holds_object};
-use self::encoder::Encoder;
+use self::encoder::{Encoder, Seen};
 use self::follower::{Follower, Task, Use};
+use self::looker::Sight;
 use self::tracked_mask::NO_OBJECT;
 use crate::backend::{Engine, Tensor};
 use crate::signature::detail::DetailShape;
@@ -48,10 +51,11 @@ use std::{panic, thread};
 pub struct Session {
     side: usize,
     detail: Option<Detail>,
-    tracking: Option<(Encoder, Follower)>,
+    tracking: Option<(Looker, Follower)>,
+    /// Of a picture that nobody looked at before its turn.
+    seen: Seen,
     listener: Option<Listener>,
     /// Where the engines run.
-    #[cfg(feature = "cuda")]
     place: Place,
     /// Where frames go that the host has.
     #[cfg(feature = "cuda")]
@@ -88,17 +92,17 @@ impl Session {
         let encoder = Encoder::new(encoder, tracker.shape(), shape.as_ref())?;
         let side = shape.map_or(tracker.shape().side, |shape| 2 * shape.inp_size);
         let detail = detail.map(|(engine, shape)| Detail::new(engine, &shape, encoder.is_shared()));
-        let tracking = Some((encoder, Follower::new(tracker)));
+        let tracking = Some((Looker::new(encoder), Follower::new(tracker)));
         Ok(Self::of(side, detail.transpose()?, tracking))
     }
 
-    fn of(side: usize, detail: Option<Detail>, tracking: Option<(Encoder, Follower)>) -> Self {
+    fn of(side: usize, detail: Option<Detail>, tracking: Option<(Looker, Follower)>) -> Self {
         Self {
             side,
             detail,
             tracking,
+            seen: Seen::default(),
             listener: None,
-            #[cfg(feature = "cuda")]
             place: Place::Host,
             #[cfg(feature = "cuda")]
             staging: None,
@@ -114,6 +118,13 @@ impl Session {
     /// The tracker, if there is one.
     pub fn tracker(&self) -> Option<&Tracker> {
         self.tracking.as_ref().map(|(_, follower)| follower.tracker())
+    }
+
+    /// Who looks at the next picture while this frame's object is followed: where there is a tracker
+    /// and its encoder runs on a device, which does both at a time. A CPU has no cores to spare.
+    pub fn looker(&self) -> Option<Looker> {
+        let (looker, _) = self.tracking.as_ref()?;
+        looker.encoder().device().map(|_| looker.clone())
     }
 
     /// From now on `listener` sees the logits of each frame.
@@ -146,32 +157,45 @@ impl Session {
         }
         #[cfg(feature = "cuda")]
         exchange.fetch()?;
-        let state = self.infer(frame, &exchange.image, &mut exchange.logits)?;
+        let Exchange { image, logits, seen, .. } = exchange;
+        let state = self.infer(frame, image, seen, logits)?;
         #[cfg(feature = "cuda")]
         exchange.put()?;
         Ok(state)
     }
 
-    /// [`step`](Self::step) where the engines run, and `image` and `logits` lie.
+    /// [`step`](Self::step) where the engines run, and `image` and `logits` lie. What was `seen` of
+    /// the picture before its turn is used up.
     fn infer(
         &mut self,
         frame: &Frame,
         image: &Held,
+        seen: &mut Seen,
         logits: &mut Held,
     ) -> Result<Option<MemoryState>, SessionError> {
         if frame.is_first {
             self.reset();
         }
+        let seen = if seen.is_current { seen } else { &mut self.seen };
         let state = match (&mut self.detail, &mut self.tracking) {
-            (detail, Some(tracking)) if detail.is_none() || frame.propagation.is_on => {
-                Some(propagate(detail.as_mut(), tracking, frame, image, logits)?)
+            (detail, Some((looker, follower))) if detail.is_none() || frame.propagation.is_on => {
+                let sight = Sight { looker, image, seen: &mut *seen, place: &self.place };
+                Some(propagate(detail.as_mut(), sight, follower, frame, logits)?)
             }
-            (Some(detail), tracking) => {
-                detail_alone(detail, tracking.as_mut(), image, logits)?;
+            (Some(detail), Some((looker, follower))) => {
+                follower.reset();
+                let mut sight = Sight { looker, image, seen: &mut *seen, place: &self.place };
+                detail.prompt(None)?;
+                detail.run(image, sight.views()?, logits)?;
+                None
+            }
+            (Some(detail), None) => {
+                detail.run(image, &[], logits)?;
                 None
             }
             (None, _) => None,
         };
+        seen.is_current = false;
         if let Some(listener) = &mut self.listener {
             let mut values = Vec::new();
             logits.read(&mut values)?;
@@ -181,39 +205,21 @@ impl Session {
     }
 }
 
-/// As published, frame by frame.
-fn detail_alone(
-    detail: &mut Detail,
-    tracking: Option<&mut (Encoder, Follower)>,
-    image: &Held,
-    logits: &mut Held,
-) -> Result<(), SessionError> {
-    let Some((encoder, follower)) = tracking else { return detail.run(image, &[], logits) };
-    follower.reset();
-    if encoder.is_shared() {
-        encoder.run(image)?;
-    }
-    detail.prompt(None)?;
-    detail.run(image, encoder.views(), logits)
-}
-
 /// The tracker's turn and the detail path's, and what they make together.
 fn propagate(
     mut detail: Option<&mut Detail>,
-    (encoder, follower): &mut (Encoder, Follower),
+    mut sight: Sight,
+    follower: &mut Follower,
     frame: &Frame,
-    image: &Held,
     logits: &mut Held,
 ) -> Result<MemoryState, SessionError> {
-    let task = follower.begin(frame, image, detail.is_some())?;
+    let task = follower.begin(frame, sight.image, detail.is_some())?;
     let has_looked = task != Task::Wait;
     match &mut detail {
         Some(detail) if !detail.is_prompted() => {
-            both((detail, image, logits), (encoder, follower), &task, frame)?;
+            both((detail, logits), &mut sight, follower, &task, frame)?;
         }
-        detail => {
-            in_turn((detail.as_deref_mut(), image, logits), (encoder, follower), &task, frame)?;
-        }
+        detail => in_turn((detail.as_deref_mut(), logits), &mut sight, follower, &task, frame)?,
     }
     let Some(detail) = detail else {
         match has_looked {
@@ -223,10 +229,7 @@ fn propagate(
         return Ok(MemoryState { needs_prompt: !has_looked, ..follower.state(has_looked) });
     };
     if follower.looks_for_another(frame) && holds_object(logits)? {
-        if !has_looked && !encoder.is_shared() {
-            encoder.run(image)?;
-        }
-        follower.detect(frame, logits, encoder.features())?;
+        follower.detect(frame, logits, sight.look()?.features())?;
         return Ok(follower.state(true));
     }
     let how = if detail.is_prompted() { Use::Prompt } else { Use::Gate };
@@ -236,53 +239,51 @@ fn propagate(
 
 /// The tracker's turn, then that of the detail path, if there is one, which corrects its mask.
 fn in_turn(
-    (detail, image, logits): (Option<&mut Detail>, &Held, &mut Held),
-    (encoder, follower): (&mut Encoder, &mut Follower),
+    (detail, logits): (Option<&mut Detail>, &mut Held),
+    sight: &mut Sight,
+    follower: &mut Follower,
     task: &Task,
     frame: &Frame,
 ) -> Result<(), SessionError> {
     let has_looked = *task != Task::Wait;
-    if has_looked || encoder.is_shared() {
-        encoder.run(image)?;
+    if has_looked {
+        follower.follow(task, frame, sight.look()?.features())?;
     }
-    follower.follow(task, frame, encoder.features())?;
     let mut corrected = None;
     if let Some(detail) = detail {
         let counts = has_looked && !follower.looks_for_another(frame);
         detail.prompt(counts.then(|| follower.mask_logits()))?;
-        detail.run(image, encoder.views(), logits)?;
+        detail.run(sight.image, sight.views()?, logits)?;
         corrected = counts.then_some(&*logits);
     }
-    follower.remember(task, frame, encoder.features(), corrected)
+    match has_looked {
+        true => follower.remember(task, frame, sight.look()?.features(), corrected),
+        false => Ok(()),
+    }
 }
 
 /// The two paths of one frame side by side, neither of which needs the other's answer.
 fn both(
-    (detail, image, logits): (&mut Detail, &Held, &mut Held),
-    (encoder, follower): (&mut Encoder, &mut Follower),
+    (detail, logits): (&mut Detail, &mut Held),
+    sight: &mut Sight,
+    follower: &mut Follower,
     task: &Task,
     frame: &Frame,
 ) -> Result<(), SessionError> {
-    if encoder.is_shared() {
-        encoder.run(image)?;
-        let (features, views) = (encoder.features(), encoder.views());
-        return side_by_side(
-            image,
-            || {
-                follower.follow(task, frame, features)?;
-                follower.remember(task, frame, features, None)
-            },
-            || detail.run(image, views, logits),
-        );
+    let image = sight.image;
+    let track = |follower: &mut Follower, features: &Features| {
+        follower.follow(task, frame, features)?;
+        follower.remember(task, frame, features, None)
+    };
+    if sight.looker.is_shared() {
+        let seen = sight.look()?;
+        let track = || track(follower, seen.features());
+        return side_by_side(image, track, || detail.run(image, seen.views(), logits));
     }
     if *task == Task::Wait {
         return detail.run(image, &[], logits);
     }
-    let track = || {
-        encoder.run(image)?;
-        follower.follow(task, frame, encoder.features())?;
-        follower.remember(task, frame, encoder.features(), None)
-    };
+    let track = || track(follower, sight.look()?.features());
     side_by_side(image, track, || detail.run(image, &[], logits))
 }
 

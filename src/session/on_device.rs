@@ -1,5 +1,6 @@
 //! Inference on a device: with all engines there, and frames that lie there or are brought.
 use super::detail::Detail;
+use super::encoder::Seen;
 use super::held::{Held, Place};
 use super::{Exchange, Frame, MemoryState, Session, SessionError};
 use crate::cuda::{CudaError, Device, Event, Span};
@@ -22,6 +23,8 @@ pub struct DeviceExchange {
 pub struct Spans {
     /// Frame to picture.
     pub prepare: Span,
+    /// Picture to features, if that is not a part of the next.
+    pub look: Span,
     /// Picture to logits, if the engine runs on the device.
     pub infer: Span,
 }
@@ -29,7 +32,7 @@ pub struct Spans {
 impl Spans {
     /// Nothing is recorded yet.
     pub fn new(device: &Device) -> Result<Self, CudaError> {
-        Ok(Self { prepare: device.span()?, infer: device.span()? })
+        Ok(Self { prepare: device.span()?, look: device.span()?, infer: device.span()? })
     }
 }
 
@@ -64,7 +67,7 @@ impl Session {
         if let (Some(on), Some(_)) = (&mut exchange.on_device, device)
             && on.device.is_primary()
         {
-            return self.infer_on_device(frame, on).map(Some);
+            return self.infer_on_device(frame, on, &mut exchange.seen).map(Some);
         }
         // Where nothing is remembered, nothing is won by it: picture and logits travel once anyway.
         let (Some(device), None, Some(_)) = (device, &exchange.on_device, &self.tracking) else {
@@ -76,7 +79,7 @@ impl Session {
             None => DeviceExchange::new(&Device::primary(device as usize)?, self.side)?,
         };
         on.put(&exchange.image)?;
-        let state = self.infer_on_device(frame, &mut on)?;
+        let state = self.infer_on_device(frame, &mut on, &mut exchange.seen)?;
         on.fetch(&mut exchange.logits)?;
         self.staging = Some(on);
         Ok(Some(state))
@@ -87,6 +90,7 @@ impl Session {
         &mut self,
         frame: &Frame,
         on: &mut DeviceExchange,
+        seen: &mut Seen,
     ) -> Result<Option<MemoryState>, SessionError> {
         self.move_to(Place::Device(on.device.clone()))?;
         let Place::Device(lane) = self.place.clone() else { return Ok(None) };
@@ -96,7 +100,7 @@ impl Session {
         logits.queue_on(&lane);
         let mut state = None;
         lane.timed(&mut spans.infer, || {
-            state = self.infer(frame, image, logits)?;
+            state = self.infer(frame, image, seen, logits)?;
             Ok::<_, SessionError>(())
         })?;
         lane.record(last)?;
@@ -106,8 +110,8 @@ impl Session {
     /// The GPU that all engines run on; none if not all do.
     fn device(&self) -> Option<u32> {
         let detail = self.detail.iter().map(Detail::device);
-        let tracking = self.tracking.iter().flat_map(|(encoder, follower)| {
-            follower.tracker().devices().into_iter().chain([encoder.device()])
+        let tracking = self.tracking.iter().flat_map(|(looker, follower)| {
+            follower.tracker().devices().into_iter().chain([looker.encoder().device()])
         });
         let mut devices = detail.chain(tracking);
         let first = devices.next().flatten();
@@ -126,8 +130,7 @@ impl Session {
         if let Some(detail) = &mut self.detail {
             detail.move_to(&place)?;
         }
-        if let Some((encoder, follower)) = &mut self.tracking {
-            encoder.move_to(&place)?;
+        if let Some((_, follower)) = &mut self.tracking {
             follower.move_to(&place)?;
         }
         self.place = place;

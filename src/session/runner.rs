@@ -1,4 +1,4 @@
-//! An engine where it runs, with memory for what it gives.
+//! Engines where they run.
 use super::SessionError;
 use super::held::{Held, Place};
 #[cfg(feature = "cuda")]
@@ -6,10 +6,15 @@ use crate::backend::DeviceRun;
 use crate::backend::{Engine, Tensor};
 use crate::signature::Signature;
 
-/// An engine, and what it last gave.
+/// An engine where it runs.
 pub(super) struct Runner {
     engine: Box<dyn Engine>,
     place: Place,
+}
+
+/// The same with memory for what it gives.
+pub(super) struct Keeper {
+    engine: Runner,
     /// In the signature's order.
     pub(super) outputs: Vec<Held>,
 }
@@ -22,11 +27,50 @@ impl Runner {
             let (expected, found) = (Box::new(expected), Box::new(found.clone()));
             return Err(SessionError::Signature { expected, found });
         }
-        let outputs = expected.outputs.iter().map(|spec| Tensor::zeros(spec).into()).collect();
-        Ok(Self { engine, place: Place::Host, outputs })
+        Ok(Self { engine, place: Place::Host })
     }
 
     /// The GPU that the engine can run on.
+    pub(super) fn device(&self) -> Option<u32> {
+        self.engine.device()
+    }
+
+    /// Where the engine runs.
+    #[cfg(feature = "cuda")]
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// From now on the engine runs at `place`.
+    #[cfg(feature = "cuda")]
+    pub(super) fn move_to(&mut self, place: &Place) {
+        self.place = place.clone();
+    }
+
+    /// Memory for what the engine gives, where it runs.
+    pub(super) fn outputs(&self) -> Result<Vec<Held>, SessionError> {
+        let specs = self.engine.signature().outputs.iter();
+        specs.map(|spec| self.place.zeros(spec)).collect()
+    }
+
+    /// Makes `outputs` of `inputs`; all lie where the engine runs.
+    pub(super) fn run(
+        &mut self,
+        inputs: &[&Held],
+        outputs: &mut [Held],
+    ) -> Result<(), SessionError> {
+        run(self.engine.as_mut(), &self.place, inputs, outputs)
+    }
+}
+
+impl Keeper {
+    /// As [`Runner::new`].
+    pub(super) fn new(engine: Box<dyn Engine>, expected: Signature) -> Result<Self, SessionError> {
+        let engine = Runner::new(engine, expected)?;
+        Ok(Self { outputs: engine.outputs()?, engine })
+    }
+
+    /// As [`Runner::device`].
     #[cfg(feature = "cuda")]
     pub(super) fn device(&self) -> Option<u32> {
         self.engine.device()
@@ -35,24 +79,14 @@ impl Runner {
     /// From now on the engine runs at `place`; what it gave is lost.
     #[cfg(feature = "cuda")]
     pub(super) fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
-        let outputs = self.engine.signature().outputs.iter();
-        self.outputs = outputs.map(|spec| place.zeros(spec)).collect::<Result<_, _>>()?;
-        self.place = place.clone();
+        self.engine.move_to(place);
+        self.outputs = self.engine.outputs()?;
         Ok(())
     }
 
     /// Makes [`outputs`](Self::outputs) of `inputs`, which lie where the engine runs.
     pub(super) fn run(&mut self, inputs: &[&Held]) -> Result<(), SessionError> {
-        run(self.engine.as_mut(), &self.place, inputs, &mut self.outputs)
-    }
-
-    /// The same into `output`, of which the engine has one.
-    pub(super) fn run_into(
-        &mut self,
-        inputs: &[&Held],
-        output: &mut Held,
-    ) -> Result<(), SessionError> {
-        run(self.engine.as_mut(), &self.place, inputs, std::slice::from_mut(output))
+        self.engine.run(inputs, &mut self.outputs)
     }
 }
 

@@ -6,7 +6,7 @@ use super::memory_bank::{BankOptions, FrameIndex, MemoryBank, Recalled};
 use super::memory_selection::{Evidence, MemorySelection, has_rival};
 use super::motion::{Bounds, Motion, bounds, favour, overlap};
 use super::prompt::{Prompt, PromptTensors};
-use super::runner::Runner;
+use super::runner::Keeper;
 use super::tracked_mask::{MASK_LOGIT, MaskTensors, NO_OBJECT, TrackedMask};
 use crate::backend::Engine;
 use crate::signature;
@@ -59,10 +59,10 @@ pub struct Tracker {
 
 /// As [`TrackerEngines`].
 struct Runners {
-    memory_attention: Runner,
-    decoder: Runner,
-    prompt_decoder: Runner,
-    memory_encoder: Runner,
+    memory_attention: Keeper,
+    decoder: Keeper,
+    prompt_decoder: Keeper,
+    memory_encoder: Keeper,
 }
 
 /// Where in a tracker's masks and pointers the answer is.
@@ -79,16 +79,16 @@ impl Tracker {
         options: TrackerOptions,
     ) -> Result<Self, SessionError> {
         let engines = Runners {
-            memory_attention: Runner::new(
+            memory_attention: Keeper::new(
                 engines.memory_attention,
                 signature::tracker::memory_attention(&shape),
             )?,
-            decoder: Runner::new(engines.decoder, signature::tracker::decoder(&shape))?,
-            prompt_decoder: Runner::new(
+            decoder: Keeper::new(engines.decoder, signature::tracker::decoder(&shape))?,
+            prompt_decoder: Keeper::new(
                 engines.prompt_decoder,
                 signature::tracker::prompt_decoder(&shape),
             )?,
-            memory_encoder: Runner::new(
+            memory_encoder: Keeper::new(
                 engines.memory_encoder,
                 signature::tracker::memory_encoder(&shape),
             )?,
@@ -112,7 +112,7 @@ impl Tracker {
     #[cfg(feature = "cuda")]
     pub(super) fn devices(&self) -> [Option<u32>; 4] {
         let Runners { memory_attention, decoder, prompt_decoder, memory_encoder } = &self.engines;
-        [memory_attention, decoder, prompt_decoder, memory_encoder].map(Runner::device)
+        [memory_attention, decoder, prompt_decoder, memory_encoder].map(Keeper::device)
     }
 
     /// From now on the engines run at `place`; the clip is forgotten.
@@ -353,6 +353,6 @@ impl Tracker {
 }
 
 /// Brings what a decoder says to the host.
-fn listen(decoder: &Runner, said: &mut [Vec<f32>; 4]) -> Result<(), SessionError> {
+fn listen(decoder: &Keeper, said: &mut [Vec<f32>; 4]) -> Result<(), SessionError> {
     decoder.outputs.iter().zip(said).try_for_each(|(output, to)| output.read(to))
 }

@@ -3,7 +3,7 @@ use gstmgdsam2::cuda::{CudaError, nvrtc};
 
 /// Turing to Blackwell, Jetsons and Hopper included.
 const ARCHITECTURES: [u32; 12] = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121];
-const KERNELS: [&str; 25] = [
+const KERNELS: [&str; 29] = [
     "squash",
     "fit_alpha",
     "fit_cells",
@@ -29,6 +29,10 @@ const KERNELS: [&str; 25] = [
     "gate_apply",
     "find_not_finite",
     "glance",
+    "steady_change",
+    "steady_settle",
+    "steady_share",
+    "steady_draw",
 ];
 
 /// What the assembler says of one kernel.

@@ -8,6 +8,7 @@ use gstmgdsam2::frame::device::{DeviceFrame, DevicePlane};
 use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::preprocess::Squash;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
+use gstmgdsam2::frame::steady::Steady;
 use gstmgdsam2::frame::{FrameError, PixelFormat};
 
 /// A picture's planes in device memory.
@@ -193,6 +194,32 @@ fn compare_logits(
         // The CPU sums the guesses' weights in another order.
         let most = u8::from(foreground == Foreground::Estimated);
         assert_close(&got.0, &want.0, most, &what);
+    }
+}
+
+/// A scene of which a part moves, then a cut, after which nothing is held, then stillness.
+pub fn logits_are_held_still_as_on_the_cpu(device: &Device) {
+    for side in [61, 128] {
+        let noise = &mut Noise(5);
+        let (mut here, mut there) = (Steady::new(side), gpu::Steady::new(device, side).unwrap());
+        let scenes =
+            [(); 2].map(|()| (0..3 * side * side).map(|_| noise.byte()).collect::<Vec<_>>());
+        for frame in 0..8 {
+            let mut image = scenes[usize::from(frame >= 4)].clone();
+            let moved = 3 * side * (side / 3);
+            image[..moved].rotate_left(3 * frame);
+            image.iter_mut().for_each(|v| *v = v.saturating_add(noise.byte() % 2));
+            let said = logits(side, noise);
+            let (on_device, mut held) =
+                (device.copied(&image).unwrap(), device.copied(&said).unwrap());
+            there.run(device, &on_device, &mut held).unwrap();
+            let (mut want, mut got) = (said.clone(), said.clone());
+            here.run(&image, &mut want).unwrap();
+            device.read(&held, &mut got).unwrap();
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert!(bits(&got) == bits(&want), "side {side}, frame {frame}");
+            assert_eq!(bits(&want) != bits(&said), ![0, 4].contains(&frame), "frame {frame}");
+        }
     }
 }
 

@@ -53,6 +53,11 @@ fn estimated_colours_of_large_and_plain_frames_are_the_cpus() {
 }
 
 #[test]
+fn logits_are_held_still_as_on_the_cpu() {
+    device().iter().for_each(kernels::logits_are_held_still_as_on_the_cpu);
+}
+
+#[test]
 fn whatever_follows_an_object_does_so_on_the_device() {
     device().iter().for_each(following::whatever_follows_an_object_does_so_on_the_device);
 }

@@ -14,13 +14,14 @@ mod toy;
 
 use fakecuda::{Counts, Driver};
 use gst::prelude::*;
-use gstmgdsam2::backend::Engine;
+use gstmgdsam2::backend::{BackendError, DeviceRun, Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::cuda::Device;
 use gstmgdsam2::engines::{Opened, TrackerFacts};
-use gstmgdsam2::signature::{ElementType, Precision};
+use gstmgdsam2::signature::{ElementType, Precision, Signature};
 use pipelines::{CUDA, PATIENCE, context_of, matte, on_device, pipeline, run, sink, source};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The driver with GStreamer's CUDA elements on it, for one test at a time; none, with the reason
@@ -70,38 +71,94 @@ fn frames_of_a_foreign_context_are_followed_there() {
     pipelines::frames_of_a_foreign_context_are_followed_there();
 }
 
+/// Frames of a pipeline that follows an object by toy engines, which are wrapped, and how often
+/// one was copied between host and device.
+fn followed(
+    wrap: fn(Box<dyn Engine>) -> Box<dyn Engine>,
+    description: &str,
+) -> (Vec<Vec<u8>>, u64) {
+    let pipeline = pipelines::parse(description);
+    let weights = Checkpoint::random(7);
+    matte(&pipeline).set_opener(move |_, _| {
+        let session = toy::wrapped(&weights, &toy::config(), ElementType::U8, wrap);
+        let (weights, precision) = ("random:7".into(), Precision::F32);
+        let tracker = Some(TrackerFacts { weights, precision, memory_frames: 3 });
+        Ok(Opened { tracker, ..pipelines::opened(session) })
+    });
+    let frames = run(&pipeline).unwrap();
+    let stats = matte(&pipeline).property::<gst::Structure>("stats");
+    (frames, stats.get::<u64>("host-copies").unwrap())
+}
+
+/// Of six frames with one object: in system memory, and in CUDA memory.
+fn following() -> [String; 2] {
+    let source = pipelines::even_source(6, "format=NV12");
+    let element = "mgdsam2matte name=matte model=sam2.1-tiny prompt=point=0.5,0.5 scene-cut=0";
+    let sink = "video/x-raw,format=RGBA ! appsink name=out";
+    let there = format!("{CUDA} ! {element} ! {CUDA},format=RGBA ! cudadownload");
+    [format!("{source} ! {element} ! {sink}"), format!("{source} ! cudaupload ! {there} ! {sink}")]
+}
+
 /// Frames, features, memory and matte: what goes to the host is what it decides by.
 #[test]
 fn an_object_is_followed_in_cuda_memory_without_host_copies() {
     let Some(_driver) = driver() else { return };
-    let follow = |wrap: fn(Box<dyn Engine>) -> Box<dyn Engine>, description: &str| {
-        let pipeline = pipelines::parse(description);
-        let weights = Checkpoint::random(7);
-        matte(&pipeline).set_opener(move |_, _| {
-            let session = toy::wrapped(&weights, &toy::config(), ElementType::U8, wrap);
-            let (weights, precision) = ("random:7".into(), Precision::F32);
-            let tracker = Some(TrackerFacts { weights, precision, memory_frames: 3 });
-            Ok(Opened { tracker, ..pipelines::opened(session) })
-        });
-        let frames = run(&pipeline).unwrap();
-        let stats = matte(&pipeline).property::<gst::Structure>("stats");
-        (frames, stats.get::<u64>("host-copies").unwrap())
-    };
-    let source = pipelines::even_source(6, "format=NV12");
-    let element = "mgdsam2matte name=matte model=sam2.1-tiny prompt=point=0.5,0.5 scene-cut=0";
-    let sink = "video/x-raw,format=RGBA ! appsink name=out";
-    let here = format!("{source} ! {element} ! {sink}");
-    let there = format!(
-        "{source} ! cudaupload ! {CUDA} ! {element} ! {CUDA},format=RGBA ! cudadownload ! {sink}"
-    );
-    let (want, _) = follow(|engine| engine, &here);
-    let (got, copies) = follow(emulated::emulated, &there);
+    let [here, there] = following();
+    let (want, _) = followed(|engine| engine, &here);
+    let (got, copies) = followed(emulated::emulated, &there);
     let furthest = |got: &Vec<u8>, want: &Vec<u8>| {
         got.iter().zip(want).map(|(got, want)| got.abs_diff(*want)).max()
     };
     let differences: Vec<_> = got.iter().zip(&want).map(|(g, w)| furthest(g, w)).collect();
     assert_eq!(differences, [Some(0); 6]);
     assert_eq!(copies, 0);
+}
+
+/// An engine on the device; memory attention waits for the picture after its own to be looked at.
+struct Waiting(Box<dyn Engine>);
+
+/// Pictures that were looked at, and frames in which the object was looked for.
+static LOOKED: AtomicUsize = AtomicUsize::new(0);
+static FOLLOWED: AtomicUsize = AtomicUsize::new(0);
+
+impl Engine for Waiting {
+    fn signature(&self) -> &Signature {
+        self.0.signature()
+    }
+
+    fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
+        self.0.run(inputs, outputs)
+    }
+
+    fn device(&self) -> Option<u32> {
+        self.0.device()
+    }
+
+    unsafe fn run_on_device(&mut self, run: DeviceRun) -> Result<(), BackendError> {
+        if self.signature().graph == "memory_attention" {
+            // The first frame is prompted; behind the last there is none.
+            let index = FOLLOWED.fetch_add(1, Relaxed) + 1;
+            fake::wait_until("the next picture is looked at", || {
+                LOOKED.load(Relaxed) >= (index + 2).min(6)
+            });
+        }
+        // SAFETY: the caller vouches for it.
+        unsafe { self.0.run_on_device(run)? };
+        if self.signature().graph == "tracker_encoder" {
+            LOOKED.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_next_picture_is_looked_at_while_the_object_is_followed_in_this_one() {
+    let Some(_driver) = driver() else { return };
+    let [_, there] = following();
+    let (want, _) = followed(emulated::emulated, &there);
+    let (got, _) = followed(|engine| Box::new(Waiting(emulated::emulated(engine))), &there);
+    assert!(got == want && got.len() == 6, "the matte differs");
+    assert_eq!([&LOOKED, &FOLLOWED].map(|count| count.load(Relaxed)), [6, 5]);
 }
 
 /// What `frames` frames cost in a pipeline of `make`.

@@ -15,6 +15,7 @@ thread_local Dim3 threadIdx, blockIdx;
 #include "../../src/cuda/kernels/guess.cu"
 #include "../../src/cuda/kernels/composite.cu"
 #include "../../src/cuda/kernels/follow.cu"
+#include "../../src/cuda/kernels/steady.cu"
 
 namespace {
 
@@ -118,6 +119,10 @@ const std::map<std::string, Kernel> KERNELS = {
     {"gate_apply", kernel(gate_apply, false)},
     {"find_not_finite", kernel(find_not_finite, false)},
     {"glance", kernel(glance, false)},
+    {"steady_change", kernel(steady_change, false)},
+    {"steady_settle", kernel(steady_settle, true)},
+    {"steady_share", kernel(steady_share, false)},
+    {"steady_draw", kernel(steady_draw, false)},
 };
 
 }  // namespace

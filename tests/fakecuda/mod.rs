@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use std::{fs, mem};
 
 /// The files of kernels.
-const KERNELS: [&str; 7] = ["pixels", "squash", "fit", "alpha", "guess", "composite", "follow"];
+const KERNELS: [&str; 8] =
+    ["pixels", "squash", "fit", "alpha", "guess", "composite", "follow", "steady"];
 
 /// The files of the driver.
 const DRIVER: [&str; 5] = ["driver.cpp", "memory.cpp", "streams.cpp", "modules.cpp", "kernels.cpp"];

@@ -6,11 +6,13 @@ mod fit;
 mod follow;
 mod guess;
 mod squash;
+mod steady;
 
 pub use composite::{Alpha, Colour, Halved, Lerps};
 pub use fit::{Fit, FitScratch};
 pub use guess::Guesses;
 pub use squash::{Axis, Squash};
+pub use steady::SteadyPast;
 
 use super::CudaError;
 use super::device::{Buffer, Device};
@@ -29,6 +31,7 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("guess.cu"),
     include_str!("composite.cu"),
     include_str!("follow.cu"),
+    include_str!("steady.cu"),
 );
 
 /// Threads of a block, unless it is of pixels; `pixels.cu` has the same.
@@ -61,6 +64,10 @@ pub(super) struct Kernels {
     gate_apply: CudaFunction,
     find_not_finite: CudaFunction,
     glance: CudaFunction,
+    steady_change: CudaFunction,
+    steady_settle: CudaFunction,
+    steady_share: CudaFunction,
+    steady_draw: CudaFunction,
 }
 
 impl Kernels {
@@ -94,6 +101,10 @@ impl Kernels {
             gate_apply: function("gate_apply")?,
             find_not_finite: function("find_not_finite")?,
             glance: function("glance")?,
+            steady_change: function("steady_change")?,
+            steady_settle: function("steady_settle")?,
+            steady_share: function("steady_share")?,
+            steady_draw: function("steady_draw")?,
         })
     }
 }

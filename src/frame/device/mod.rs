@@ -2,11 +2,13 @@
 mod composite;
 mod refine;
 mod squash;
+mod steady;
 
 pub use composite::Composite;
 pub(crate) use refine::taps;
 pub use refine::{Coefficients, Refine};
 pub use squash::Squash;
+pub use steady::Steady;
 
 use super::source_rows::is_subsampled;
 use super::{Colorimetry, FrameError, PixelFormat};
