@@ -300,6 +300,23 @@ fn everything_in_an_identity_is_in_its_key() {
 }
 
 #[test]
+fn why_an_engine_does_not_serve_is_said_in_words() {
+    let wanted = Identity {
+        graph_sha256: String::new(),
+        precision: Precision::F16,
+        backend: "TensorRT-RTX 1.7.1".into(),
+        device: "sm_8.9".into(),
+    };
+    let found = Identity { graph_sha256: "0".repeat(64), ..wanted.clone() };
+    let told = wanted.difference(&found).unwrap();
+    assert_eq!(told, "graph: the program, the recipe or the weights have changed");
+    let found = Identity { backend: "TensorRT-RTX 1.6.0".into(), ..wanted.clone() };
+    let told = wanted.difference(&found).unwrap();
+    assert_eq!(told, "version: expected TensorRT-RTX 1.7.1, found TensorRT-RTX 1.6.0");
+    assert_eq!(wanted.difference(&wanted), None);
+}
+
+#[test]
 fn a_manifest_of_another_entry_vouches_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let entry = build(&toy(folder.path())).entry.unwrap().path;
