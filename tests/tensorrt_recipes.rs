@@ -5,7 +5,7 @@ use gstmgdsam2::backend::tensorrt::Target;
 use gstmgdsam2::engines::entry::{Entry, Manifest};
 use gstmgdsam2::engines::{self, BackendChoice, Recipe, Request, Weights};
 use gstmgdsam2::signature::Precision;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 use tempfile::TempDir;
@@ -43,8 +43,11 @@ fn every_recipe_compiles() {
     };
     println!("| recipe | engines |{}", precisions.iter().map(title).collect::<String>());
     println!("|---|---|{}", "---|".repeat(precisions.len()));
+    let recipes = Recipe::list().filter(|recipe| is_chosen("MGDSAM2_RECIPES", recipe));
+    let recipes: Vec<_> = recipes.collect();
+    assert!(!recipes.is_empty() && !precisions.is_empty(), "nothing of that name is known");
     let mut failures = Vec::new();
-    for recipe in Recipe::list().filter(|recipe| is_chosen("MGDSAM2_RECIPES", recipe)) {
+    for recipe in recipes {
         let cells = precisions.iter().map(|&precision| {
             cell(recipe, precision).unwrap_or_else(|reason| {
                 failures.push(format!("{recipe} in {precision:?}: {reason}"));
@@ -125,7 +128,7 @@ fn child_compiles_a_recipe() {
         weights: Weights::random(7),
         backend: BackendChoice::TensorRt,
         precision: Some(precision),
-        cache: Some(Path::new(&env::var_os(FOLDER).unwrap()).into()),
+        cache: env::var_os(FOLDER).map(PathBuf::from),
         targets: targets(precision),
         ..Request::default()
     };
