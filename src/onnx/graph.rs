@@ -3,10 +3,13 @@
 //! Ops never fail where they are called: mistakes are kept, with the scope they happened in,
 //! and [`Graph::finish`] returns them. Model code thus reads like the reference
 //! implementation, without a `?` on every line.
+use super::error::GraphError;
+use super::initializer::Initializer;
 use super::model::OnnxModel;
 use super::proto::*;
+use super::scope::Scope;
 use super::weight::Weight;
-use crate::checkpoint::{Checkpoint, CheckpointError, Mismatches};
+use crate::checkpoint::{Checkpoint, Mismatches};
 use crate::signature::{ElementType, Precision, TensorSpec};
 use std::{
     cell::RefCell,
@@ -14,42 +17,6 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
 };
-
-/// Why a graph could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum GraphError {
-    /// The checkpoint does not fit the model: every difference is named.
-    #[error(transparent)]
-    Weights(#[from] Box<Mismatches>),
-    /// A tensor's values could not be read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// An op cannot take these shapes: the model or its configuration is wrong.
-    #[error("{op} in `{scope}`: cannot take shapes {shapes:?}")]
-    Shape {
-        /// The operator.
-        op: &'static str,
-        /// Where in the model.
-        scope: String,
-        /// The shapes it was given.
-        shapes: Vec<Vec<usize>>,
-    },
-    /// The configuration describes no model.
-    #[error("{field}: expected {expected}, found {found}")]
-    Config {
-        /// The configuration's field.
-        field: &'static str,
-        /// What it must be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// The graph is too large to be one message.
-    #[error(
-        "graph `{0}`: {1} bytes are more than one protobuf message can hold; save it to a file"
-    )]
-    TooLarge(String, usize),
-}
 
 /// ONNX's numbers of the element types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,23 +28,18 @@ pub(super) enum Type {
     Bf16 = 16,
 }
 
-enum Initializer<'c> {
-    Float(Weight<'c>, Type),
-    I64(Vec<i64>),
-}
-
 pub(super) struct Inner<'c> {
     name: String,
-    checkpoint: &'c Checkpoint,
+    pub(super) checkpoint: &'c Checkpoint,
     /// What floats are where nothing says otherwise.
     float: Type,
     inputs: Vec<ValueInfoProto>,
     pub(super) nodes: Vec<NodeProto>,
     initializers: BTreeMap<String, Initializer<'c>>,
-    asked: BTreeSet<String>,
-    taps: BTreeMap<String, Tensor<'c>>,
+    pub(super) asked: BTreeSet<String>,
+    pub(super) taps: BTreeMap<String, Tensor<'c>>,
     /// The taps' names in the order of the model: each ends a block.
-    blocks: Vec<String>,
+    pub(super) blocks: Vec<String>,
     /// The blocks, by number, that compute in f32 whatever the others do.
     f32_blocks: BTreeSet<usize>,
     gives_out_blocks: bool,
@@ -88,13 +50,6 @@ pub(super) struct Inner<'c> {
 /// A graph under construction.
 #[derive(Clone)]
 pub struct Graph<'c>(pub(super) Rc<RefCell<Inner<'c>>>);
-
-/// A place in the model: the graph, and the checkpoint prefix that we are under.
-#[derive(Clone)]
-pub struct Scope<'c> {
-    pub(super) graph: Graph<'c>,
-    pub(super) path: String,
-}
 
 /// A value in the graph, with its static shape.
 #[derive(Clone)]
@@ -321,88 +276,6 @@ impl<'c> Inner<'c> {
             }
         }
         needed
-    }
-}
-
-impl<'c> Scope<'c> {
-    /// The scope one level down, as in `state_dict` keys.
-    pub fn at(&self, name: impl std::fmt::Display) -> Self {
-        let path = match self.path.is_empty() {
-            true => name.to_string(),
-            false => format!("{}.{name}", self.path),
-        };
-        Self { graph: self.graph.clone(), path }
-    }
-
-    /// The checkpoint's tensor of this name, which must have this shape.
-    pub fn weight(&self, name: &str, shape: &[usize]) -> Weight<'c> {
-        let key = self.at(name).path;
-        let mut inner = self.graph.0.borrow_mut();
-        inner.asked.insert(key.clone());
-        Weight::of(inner.checkpoint, &key, shape)
-    }
-
-    /// A constant that no checkpoint holds; `name` tells it from others in the whole graph.
-    pub fn constant(&self, name: &str, shape: &[usize], values: Vec<f32>) -> Weight<'c> {
-        debug_assert_eq!(shape.iter().product::<usize>(), values.len(), "{name}");
-        Weight::constant(name, shape, values)
-    }
-
-    /// `weight` as a value.
-    pub fn value(&self, weight: &Weight<'c>) -> Tensor<'c> {
-        let kind = self.graph.0.borrow().float();
-        let name = self.graph.float(weight, kind);
-        Tensor { scope: self.clone(), name, kind, shape: weight.shape.clone() }
-    }
-
-    /// The checkpoint's tensor of this name and shape as a value.
-    pub fn parameter(&self, name: &str, shape: &[usize]) -> Tensor<'c> {
-        self.value(&self.weight(name, shape))
-    }
-
-    /// A scalar constant.
-    pub fn scalar(&self, value: f32) -> Tensor<'c> {
-        self.value(&self.constant(&format!("const_{value:?}"), &[], vec![value]))
-    }
-
-    /// Names an intermediate value, so that [`Graph::tapped`] finds it. It costs nothing in a
-    /// finished graph that does not give it out.
-    pub fn tap(&self, name: &str, value: &Tensor<'c>) {
-        let mut inner = self.graph.0.borrow_mut();
-        inner.taps.insert(name.into(), value.clone());
-        inner.blocks.push(name.into());
-    }
-
-    /// Records that the model cannot be built as configured.
-    pub fn reject(&self, field: &'static str, expected: impl ToString, found: impl ToString) {
-        let (expected, found) = (expected.to_string(), found.to_string());
-        self.graph.fail(GraphError::Config { field, expected, found });
-    }
-}
-
-impl Initializer<'_> {
-    fn to_proto(&self, name: &str) -> Result<TensorProto, GraphError> {
-        let (dims, kind, data) = match self {
-            Self::I64(v) => {
-                let data = v.iter().flat_map(|v| v.to_le_bytes()).collect();
-                (vec![v.len()], Type::I64, data)
-            }
-            Self::Float(weight, kind) => {
-                (weight.shape.clone(), *kind, encode(&weight.values()?, *kind))
-            }
-        };
-        let dims = dims.iter().map(|&d| d as i64).collect();
-        let (name, data_type) = (name.to_string(), kind as i32);
-        Ok(TensorProto { dims, data_type, name, raw_data: Some(data), ..Default::default() })
-    }
-}
-
-/// Little-endian bytes; half-precision types round to nearest even.
-fn encode(values: &[f32], kind: Type) -> Vec<u8> {
-    match kind {
-        Type::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
-        Type::Bf16 => values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect(),
-        _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! A finished graph as a file, its weights inside or beside it.
-use super::graph::GraphError;
+use super::error::GraphError;
 use super::proto::*;
 use prost::Message;
 use std::{collections::BTreeMap, fs, io, path::Path};

@@ -86,7 +86,7 @@ impl Contexts {
         Link::new(context, self.host_copies.clone())
     }
 
-    /// Pictures and tensors that went between host and device so far, on all devices of the element.
+    /// Pictures and logits that went between host and device so far, on all devices of the element.
     pub fn host_copies(&self) -> u64 {
         self.host_copies.load(Relaxed)
     }
