@@ -45,10 +45,10 @@ pub trait Job: Send + 'static {
     }
 
     /// Waits for a matte that is made [`on_device`](Self::on_device), on the stream of `lane`, and
-    /// brings it where it belongs.
+    /// brings it where it belongs; or does not wait, and gives what must live until it is made.
     #[cfg(feature = "cuda")]
-    fn settle(&mut self, _lane: &Device) -> Result<(), FrameError> {
-        Ok(())
+    fn settle(&mut self, _lane: &Device) -> Result<Option<Box<dyn Send>>, FrameError> {
+        Ok(None)
     }
 }
 
@@ -268,6 +268,8 @@ fn composite<J: Job, P>(
     // The first frame always brings its own.
     let mut current = Fitted::default();
     move |RefinedFrame(mut job, options, mut times, fitted, memory)| {
+        #[cfg(feature = "cuda")]
+        composite.finish(&mut current, &mut times)?;
         if let Some(fitted) = fitted {
             let _ = spent.try_send(mem::replace(&mut current, fitted));
         }

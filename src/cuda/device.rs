@@ -30,6 +30,8 @@ pub struct Device {
     host_copies: Arc<AtomicU64>,
     /// What kernels count into.
     counts: Arc<Mutex<Option<Buffer<u32>>>>,
+    /// Keeps the stream of somebody else.
+    _stream_owner: Option<Arc<dyn Send + Sync>>,
     /// Keeps the context of somebody else; the last to go.
     owner: Option<Arc<dyn Send + Sync>>,
 }
@@ -86,13 +88,23 @@ impl Device {
         let cubin = nvrtc::cached_cubin(arch)?;
         let kernels = Arc::new(Kernels::load(&context, cubin)?);
         let (host_copies, counts) = (Arc::default(), Arc::default());
-        Ok(Self { kernels, stream, context, host_copies, counts, owner })
+        Ok(Self { kernels, stream, context, host_copies, counts, _stream_owner: None, owner })
     }
 
     /// The same context with another stream.
     pub fn beside(&self) -> Result<Self, CudaError> {
         let stream = self.context.new_stream().map_err(CudaError::driver("making a stream"))?;
-        Ok(Self { stream, counts: Arc::default(), ..self.clone() })
+        Ok(Self { stream, counts: Arc::default(), _stream_owner: None, ..self.clone() })
+    }
+
+    /// The same context with somebody else's stream.
+    ///
+    /// # Safety
+    /// `stream` is a `CUstream` of the context and lives as long as `owner`.
+    pub unsafe fn with_stream(&self, stream: *mut c_void, owner: Arc<dyn Send + Sync>) -> Self {
+        // SAFETY: the caller vouches for it.
+        let stream = unsafe { self.context.wrap_borrowed_stream(stream.cast()) };
+        Self { stream, counts: Arc::default(), _stream_owner: Some(owner), ..self.clone() }
     }
 
     /// The same, counting its copies to and from the host in `host_copies`.

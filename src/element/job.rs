@@ -114,9 +114,9 @@ impl Job for FrameJob {
     }
 
     #[cfg(feature = "cuda")]
-    fn settle(&mut self, lane: &Device) -> Result<(), FrameError> {
+    fn settle(&mut self, lane: &Device) -> Result<Option<Box<dyn Send>>, FrameError> {
         match &mut self.pictures {
-            Pictures::Host(..) => Ok(()),
+            Pictures::Host(..) => Ok(None),
             Pictures::Device(pictures) => pictures.settle(lane),
         }
     }

@@ -114,6 +114,7 @@ fn device_pool(
     let size = u32::try_from(info.size()).map_err(|e| failed(&e))?;
     config.set_params(Some(caps), size, frames, 0);
     config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META);
+    link.configure(&mut config);
     pool.set_config(config).and_then(|()| pool.set_active(true)).map_err(|e| failed(&e))?;
     Ok(pool)
 }

@@ -12,6 +12,7 @@ use crate::frame::foreground::Foreground;
 use crate::frame::refine::RefineMode;
 use crate::session::{DeviceExchange, Exchange, Held, Spans};
 use std::mem;
+use std::time::Duration;
 
 /// A frame and its matte in the memory of a device.
 pub struct OnDevice<'a> {
@@ -23,6 +24,8 @@ pub struct OnDevice<'a> {
     pub target: &'a DeviceFrame,
     /// The ends of what was queued on either before, where that may not be done yet.
     pub ready: [Option<&'a Event>; 2],
+    /// The stream that the matte must be made on, if on a certain one.
+    pub lane: Option<&'a Device>,
 }
 
 impl OnDevice<'_> {
@@ -42,13 +45,23 @@ impl<T> Kept<T> {
         device: &Device,
         make: impl FnOnce(&Device) -> Result<T, E>,
     ) -> Result<(&mut T, &Device), E> {
-        if self.0.as_ref().is_some_and(|(_, of)| !of.is(device)) {
-            self.0 = None;
-        }
-        let kept = match self.0.take() {
+        self.on_lane(device, None, make)
+    }
+
+    /// The same on the stream of `lane`, if on a certain one.
+    fn on_lane<E: From<CudaError>>(
+        &mut self,
+        device: &Device,
+        lane: Option<&Device>,
+        make: impl FnOnce(&Device) -> Result<T, E>,
+    ) -> Result<(&mut T, &Device), E> {
+        let is_there = |of: &Device| {
+            of.is(device) && lane.is_none_or(|lane| lane.stream_handle() == of.stream_handle())
+        };
+        let kept = match self.0.take().filter(|(_, of)| is_there(of)) {
             Some(kept) => kept,
             None => {
-                let lane = device.beside()?;
+                let lane = lane.map_or_else(|| device.beside(), |lane| Ok(lane.clone()))?;
                 (make(&lane)?, lane)
             }
         };
@@ -186,6 +199,19 @@ impl Refine {
 #[derive(Default)]
 pub struct Composite {
     composite: Kept<(device::Composite, Span)>,
+    /// What the last matte is made of, and where, until it is made.
+    unfinished: Option<(Device, Box<dyn Send>)>,
+    /// What the matte before that took.
+    last: Option<Duration>,
+}
+
+impl Drop for Composite {
+    fn drop(&mut self) {
+        if let Some((lane, _made_of)) = self.unfinished.take() {
+            // Where the device fails, nothing is left to be waited for.
+            let _ = lane.synchronize();
+        }
+    }
 }
 
 impl Composite {
@@ -200,7 +226,7 @@ impl Composite {
         let there = fitted.device.as_ref().filter(|there| there.device.is(on.device));
         let Coefficients { coefficients, last, .. } = there.ok_or(FrameError::NotFitted)?;
         let make = |lane: &Device| Ok::<_, CudaError>((device::Composite::new(), lane.span()?));
-        let ((composite, span), lane) = self.composite.on(on.device, make)?;
+        let ((composite, span), lane) = self.composite.on_lane(on.device, on.lane, make)?;
         on.wait_on(lane)?;
         lane.wait_for(last)?;
         let OnDevice { source, target, .. } = *on;
@@ -209,8 +235,32 @@ impl Composite {
         Ok(lane.clone())
     }
 
+    /// Keeps what the matte is made of until it is made, if nobody has waited for that.
+    pub fn keep(&mut self, unfinished: Option<(Device, Box<dyn Send>)>) {
+        self.unfinished = unfinished;
+    }
+
+    /// Waits until the last matte is made, if nobody has. Its times stand for those of the frame
+    /// that `times` are of.
+    pub fn finish(&mut self, fitted: &mut Fitted, times: &mut Times) -> Result<(), FrameError> {
+        let Some((lane, made_of)) = self.unfinished.take() else { return Ok(()) };
+        lane.synchronize()?;
+        drop(made_of);
+        let mut last = Times::default();
+        self.times(fitted, &mut last);
+        times.prepare = times.prepare.map(|host| last.prepare.unwrap_or(host));
+        times.infer = times.infer.map(|host| last.infer.unwrap_or(host));
+        times.refine = times.refine.map(|host| last.refine.unwrap_or(host));
+        self.last = Some(last.composite);
+        Ok(())
+    }
+
     /// What a frame that is done took on the device, where its work was done there.
     pub fn times(&mut self, fitted: &mut Fitted, times: &mut Times) {
+        if self.unfinished.is_some() {
+            times.composite = self.last.take().unwrap_or(times.composite);
+            return;
+        }
         if let Some(Coefficients { spans, refine, .. }) = &mut fitted.device {
             times.prepare = spans.prepare.take().or(times.prepare);
             let look = spans.look.take().unwrap_or_default();

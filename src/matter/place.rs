@@ -125,10 +125,21 @@ impl Composite {
         #[cfg(feature = "cuda")]
         if let Some(on) = job.on_device() {
             let lane = self.device.run(&on, fitted, foreground, output)?;
-            return job.settle(&lane);
+            self.device.keep(job.settle(&lane)?.map(|kept| (lane, kept)));
+            return Ok(());
         }
         let (source, mut target) = job.views();
         self.host.run(&source, &fitted.host, foreground, output, &mut target)
+    }
+
+    /// Waits for the last frame, if nobody has, and takes its times for this one's.
+    #[cfg(feature = "cuda")]
+    pub fn finish(
+        &mut self,
+        fitted: &mut Fitted,
+        times: &mut super::Times,
+    ) -> Result<(), FrameError> {
+        self.device.finish(fitted, times)
     }
 
     /// Puts the device's own times in place of the host's, which are of queueing.

@@ -14,11 +14,13 @@ mod toy;
 
 use fakecuda::{Counts, Driver};
 use gst::prelude::*;
+use gst_video::prelude::*;
 use gstmgdsam2::backend::{BackendError, DeviceRun, Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::cuda::Device;
 use gstmgdsam2::engines::{Opened, TrackerFacts};
 use gstmgdsam2::signature::{ElementType, Precision, Signature};
+use libloading::Library;
 use pipelines::{CUDA, PATIENCE, context_of, matte, on_device, pipeline, run, sink, source};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -230,6 +232,47 @@ fn frames_overlap_on_the_device() {
         assert!(!hold.stood_still(), "{until:?} of the next frame waits for {kernel:?}");
         assert!(got == want, "the matte differs");
     }
+}
+
+/// Whether GStreamer's CUDA memory tells the stream that writes it; says so if not.
+fn has_streams() -> bool {
+    // SAFETY: GStreamer's own library, which is open.
+    let has = unsafe {
+        let library = Library::new("libgstcuda-1.0.so.0").unwrap();
+        library.get::<unsafe extern "C" fn()>(b"gst_cuda_stream_new").is_ok()
+    };
+    if !has {
+        println!("skipped: this libgstcuda is older than 1.24");
+    }
+    has
+}
+
+#[test]
+fn a_matte_leaves_before_it_is_made_where_gstreamer_knows_streams() {
+    let Some((driver, _turn)) = driver() else { return };
+    if !has_streams() {
+        return;
+    }
+    let there = format!(
+        "{} ! cudaupload ! {CUDA} ! mgdsam2matte name=matte ! {CUDA},format=RGBA",
+        pipelines::even_source(1, "format=NV12")
+    );
+    let rest = "video/x-raw,format=RGBA ! appsink name=out";
+    let want = run(&pipeline(&format!("{there} ! cudadownload ! {rest}"))).unwrap();
+    let hold = driver.hold(c"composite_packed", c"squash", 1000);
+    let pipeline = pipeline(&format!("{there} ! appsink name=out"));
+    let out = sink(&pipeline, "out");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let matte = out.try_pull_sample(PATIENCE).unwrap();
+    assert!(!hold.stood_still(), "the matte was waited for");
+    drop(hold);
+    let info = gst_video::VideoInfo::from_caps(matte.caps().unwrap()).unwrap();
+    let buffer = matte.buffer().unwrap();
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).unwrap();
+    let rows = frame.plane_data(0).unwrap().chunks(frame.plane_stride()[0] as usize);
+    let got: Vec<u8> = rows.flat_map(|row| &row[..4 * info.width() as usize]).copied().collect();
+    assert!(got == want[0], "the matte differs");
+    pipeline.set_state(gst::State::Null).unwrap();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A buffer in CUDA memory, mapped for the device.
 use super::CudaMemoryError;
 use super::library::{MAP_CUDA, functions};
+use super::stream::written;
+use crate::cuda::{Device, Event};
 use crate::element::formats::{colorimetry, pixel_format};
 use crate::frame::device::{DeviceFrame, DevicePlane};
 use gst::ffi::GST_MAP_READ;
@@ -13,6 +15,8 @@ use std::mem::MaybeUninit;
 pub struct MappedFrame {
     mapped: Box<GstVideoFrame>,
     picture: DeviceFrame,
+    /// The end of what was queued on it before.
+    ready: Option<Event>,
     buffer: gst::Buffer,
 }
 
@@ -20,13 +24,17 @@ pub struct MappedFrame {
 unsafe impl Send for MappedFrame {}
 
 impl MappedFrame {
-    /// Maps `buffer` for the device to read; it waits for what others still write.
-    pub fn readable(buffer: gst::Buffer, info: &VideoInfo) -> Result<Self, CudaMemoryError> {
-        if let Some(sync) = functions()?.memory_sync {
-            // SAFETY: the buffer keeps its memory alive; `map` checks of what kind it is.
-            unsafe { is_cuda(&buffer).then(|| sync(buffer.peek_memory(0).as_mut_ptr())) };
-        }
-        Self::map(buffer, info, GST_MAP_READ)
+    /// Maps `buffer`, which lies in the context of `device`, for the device to read.
+    pub fn readable(
+        buffer: gst::Buffer,
+        info: &VideoInfo,
+        device: &Device,
+    ) -> Result<Self, CudaMemoryError> {
+        let mut mapped = Self::map(buffer, info, GST_MAP_READ)?;
+        let memory = mapped.buffer.peek_memory(0).as_mut_ptr();
+        // SAFETY: it is CUDA memory, or had not been mapped, and the buffer keeps it.
+        mapped.ready = unsafe { written(device, memory) }?;
+        Ok(mapped)
     }
 
     /// Maps `buffer`, which nobody else has, for the device to write.
@@ -65,7 +73,7 @@ impl MappedFrame {
         let picture =
             unsafe { DeviceFrame::new(format, size, colorimetry(info), planes.collect()) };
         match picture {
-            Ok(picture) => Ok(Self { mapped, picture, buffer }),
+            Ok(picture) => Ok(Self { mapped, picture, ready: None, buffer }),
             Err(error) => {
                 let mut mapped = mapped;
                 // SAFETY: it was mapped above.
@@ -78,6 +86,11 @@ impl MappedFrame {
     /// The picture.
     pub fn picture(&self) -> &DeviceFrame {
         &self.picture
+    }
+
+    /// The end of what was queued on the picture before it was mapped, if that may not be done.
+    pub fn ready(&self) -> Option<&Event> {
+        self.ready.as_ref()
     }
 
     /// The buffer, no longer mapped.

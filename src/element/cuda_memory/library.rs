@@ -1,10 +1,13 @@
 //! libgstcuda, opened when somebody asks for CUDA memory. It is never closed, for it registers types.
 //!
 //! Its functions abort the process where the driver is missing, so none but its loader is called
-//! unless that has found the driver. What only newer versions have is left out:
-//! `gst_cuda_allocator_alloc` has another signature under the same name from 1.24 on.
+//! unless that has found the driver. What only newer versions have is used where it is; left out is
+//! `gst_cuda_allocator_alloc`, which has another signature under the same name from 1.24 on.
 use super::CudaMemoryError;
-use gst::ffi::{GstBufferPool, GstContext, GstElement, GstMemory, GstObject, GstQuery};
+use gst::ffi::{
+    GstBufferPool, GstContext, GstElement, GstMemory, GstMiniObject, GstObject, GstQuery,
+    GstStructure,
+};
 use gst::glib::ffi::gboolean;
 use libloading::Library;
 use std::ffi::{c_int, c_void};
@@ -42,8 +45,16 @@ pub struct Functions {
         unsafe extern "C" fn(*mut GstElement, *mut GstQuery, *mut RawContext) -> gboolean,
     pub is_cuda_memory: unsafe extern "C" fn(*mut GstMemory) -> gboolean,
     pub buffer_pool_new: unsafe extern "C" fn(*mut RawContext) -> *mut GstBufferPool,
-    /// From 1.24 on: waits for what another stream still writes.
-    pub memory_sync: Option<unsafe extern "C" fn(*mut GstMemory)>,
+    /// From 1.24 on: memory knows the stream that writes it, and whoever reads it waits for that.
+    pub streams: Option<Streams>,
+}
+
+/// What is known of streams from 1.24 on. A `GstCudaStream` is a `GstMiniObject`.
+pub struct Streams {
+    pub new: unsafe extern "C" fn(*mut RawContext) -> *mut GstMiniObject,
+    pub get_handle: unsafe extern "C" fn(*mut GstMiniObject) -> *mut c_void,
+    pub of_memory: unsafe extern "C" fn(*mut GstMemory) -> *mut GstMiniObject,
+    pub set_of_pool: unsafe extern "C" fn(*mut GstStructure, *mut GstMiniObject),
 }
 
 /// The functions, if the library and the driver are here.
@@ -74,9 +85,22 @@ fn open() -> Result<Functions, CudaMemoryError> {
                 .map_err(missing)?,
             is_cuda_memory: *library.get(b"gst_is_cuda_memory").map_err(missing)?,
             buffer_pool_new: *library.get(b"gst_cuda_buffer_pool_new").map_err(missing)?,
-            memory_sync: library.get(b"gst_cuda_memory_sync").ok().map(|symbol| *symbol),
+            streams: streams(&library),
         }
     };
     mem::forget(library);
     Ok(functions)
+}
+
+/// All of them, or none.
+fn streams(library: &Library) -> Option<Streams> {
+    // SAFETY: the types are those of the headers of 1.24 and newer.
+    unsafe {
+        Some(Streams {
+            new: *library.get(b"gst_cuda_stream_new").ok()?,
+            get_handle: *library.get(b"gst_cuda_stream_get_handle").ok()?,
+            of_memory: *library.get(b"gst_cuda_memory_get_stream").ok()?,
+            set_of_pool: *library.get(b"gst_buffer_pool_config_set_cuda_stream").ok()?,
+        })
+    }
 }

@@ -1,5 +1,6 @@
 //! Our device in one of GStreamer's contexts.
 use super::library::{RawMemory, functions};
+use super::stream::MatteStream;
 use super::{CudaMemoryError, staging::Spares};
 use crate::cuda::{Current, Device};
 use gst::glib::translate::{FromGlibPtrFull, FromGlibPtrNone};
@@ -14,6 +15,8 @@ pub struct Link {
     /// Staging memory, which must go before the device.
     pub(super) spares: Spares,
     pub(super) device: Device,
+    /// What mattes in CUDA memory are made on, where GStreamer knows streams.
+    pub(super) matte_stream: Option<MatteStream>,
     context: gst::Object,
 }
 
@@ -37,7 +40,8 @@ impl Link {
         // What an earlier stream met is not this one's.
         device.forget_errors();
         let device = device.counting(host_copies);
-        Ok(Arc::new(Self { spares: Spares::default(), device, context }))
+        let matte_stream = MatteStream::new(context.as_ptr(), &device)?;
+        Ok(Arc::new(Self { spares: Spares::default(), device, matte_stream, context }))
     }
 
     /// The device in its primary context. It is opened once and stays until the process ends, for
@@ -66,6 +70,13 @@ impl Link {
             }
             let context = (*memory.cast::<RawMemory>()).context;
             (context != self.context.as_ptr()).then(|| gst::Object::from_glib_none(context))
+        }
+    }
+
+    /// Makes `config` that of a pool for mattes.
+    pub fn configure(&self, config: &mut gst::BufferPoolConfig) {
+        if let Some(stream) = &self.matte_stream {
+            stream.configure(config);
         }
     }
 

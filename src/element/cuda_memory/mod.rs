@@ -5,6 +5,7 @@ mod library;
 mod link;
 mod pictures;
 mod staging;
+mod stream;
 
 pub use context::Contexts;
 pub use link::Link;

@@ -8,6 +8,7 @@ use crate::frame::FrameError;
 use crate::frame::device::DeviceFrame;
 use crate::matter::OnDevice;
 use gst_video::video_frame::{Readable, Writable};
+use std::mem;
 use std::sync::Arc;
 
 /// Both, mapped where they lie.
@@ -21,6 +22,8 @@ enum Source {
     Cuda(MappedFrame),
     /// Copied to the device.
     Host(Staging),
+    /// Given away, until the matte is made.
+    Kept,
 }
 
 #[allow(clippy::large_enum_variant, reason = "a frame is moved a few times")]
@@ -40,7 +43,8 @@ impl DevicePictures {
     ) -> Result<Self, gst::ErrorMessage> {
         let source = match video.input_memory.is_cuda() {
             true => {
-                MappedFrame::readable(buffer, &video.input).map(Source::Cuda).map_err(failed)?
+                let mapped = MappedFrame::readable(buffer, &video.input, &link.device);
+                mapped.map(Source::Cuda).map_err(failed)?
             }
             false => {
                 let mapped = Mapped::<Readable>::readable(buffer, &video.input)?;
@@ -62,27 +66,35 @@ impl DevicePictures {
 
     /// Where the device finds both.
     pub fn on_device(&self) -> OnDevice<'_> {
-        // In CUDA memory, whoever used it last was waited for when it was mapped.
         let (source, filled): (&DeviceFrame, _) = match &self.source {
-            Source::Cuda(mapped) => (mapped.picture(), None),
+            Source::Cuda(mapped) => (mapped.picture(), mapped.ready()),
             Source::Host(staging) => (staging.picture(), staging.ready()),
+            Source::Kept => unreachable!("a matte is made once"),
         };
-        let (target, made) = match &self.target {
-            Target::Cuda(mapped) => (mapped.picture(), None),
-            Target::Host(staging, _) => (staging.picture(), staging.ready()),
+        let (target, made, lane) = match &self.target {
+            Target::Cuda(mapped) => (mapped.picture(), None, self.link.matte_stream.as_ref()),
+            Target::Host(staging, _) => (staging.picture(), staging.ready(), None),
         };
-        OnDevice { device: &self.link.device, source, target, ready: [filled, made] }
+        let lane = lane.map(|stream| &stream.device);
+        OnDevice { device: &self.link.device, source, target, ready: [filled, made], lane }
     }
 
     /// Waits until `lane` has made the matte, and copies it to the host if it belongs there.
     ///
-    /// That is waited for here, and not by whoever comes next, for the frame's buffers go back to
-    /// their pools from here on; meanwhile the other stages queue the next frames.
-    pub fn settle(&mut self, lane: &Device) -> Result<(), FrameError> {
-        match &mut self.target {
-            Target::Cuda(_) => Ok(lane.synchronize()?),
-            Target::Host(staging, mapped) => staging.fetch(lane, &mut mapped.view_mut()),
+    /// Where GStreamer knows streams, and both are in CUDA memory, nobody waits: the matte's buffer
+    /// tells its stream, and the frame's is given, to be kept until the matte is made. Else the
+    /// frame's buffers go back to their pools from here on; meanwhile the other stages queue the
+    /// next frames.
+    pub fn settle(&mut self, lane: &Device) -> Result<Option<Box<dyn Send>>, FrameError> {
+        match (&mut self.target, &self.source, &self.link.matte_stream) {
+            (Target::Cuda(_), Source::Cuda(_), Some(_)) => {
+                let source = mem::replace(&mut self.source, Source::Kept);
+                return Ok(Some(Box::new((source, self.link.clone()))));
+            }
+            (Target::Cuda(_), ..) => lane.synchronize()?,
+            (Target::Host(staging, mapped), ..) => staging.fetch(lane, &mut mapped.view_mut())?,
         }
+        Ok(None)
     }
 
     /// The finished matte.
