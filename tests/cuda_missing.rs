@@ -2,9 +2,14 @@
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
 mod fake;
+mod toy;
 
 use gst::prelude::*;
+use gstmgdsam2::backend::{BackendError, Engine, Tensor};
+use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::cuda::{CudaError, Device, nvrtc};
+use gstmgdsam2::session::{Exchange, Frame, Prompt};
+use gstmgdsam2::signature::{ElementType, Signature};
 
 const CUDA: &str = "memory:CUDAMemory";
 
@@ -65,4 +70,44 @@ fn frames_in_system_memory_are_matted_without_cuda() {
     buffer.get_mut().unwrap().set_pts(gst::ClockTime::ZERO);
     harness.push(buffer).unwrap();
     assert_eq!(harness.pull().unwrap().size(), 16 * 16);
+}
+
+/// An engine that says it runs on a GPU, and takes the host's tensors too.
+struct Distant(Box<dyn Engine>);
+
+impl Engine for Distant {
+    fn signature(&self) -> &Signature {
+        self.0.signature()
+    }
+
+    fn device(&self) -> Option<u32> {
+        Some(0)
+    }
+
+    fn run(&mut self, inputs: &[&Tensor], outputs: &mut [Tensor]) -> Result<(), BackendError> {
+        self.0.run(inputs, outputs)
+    }
+}
+
+#[test]
+fn without_kernels_an_object_is_followed_over_the_host() {
+    if has_driver() {
+        return;
+    }
+    let weights = Checkpoint::random(7);
+    let followed = |wrap: fn(Box<dyn Engine>) -> Box<dyn Engine>| {
+        let mut session = toy::wrapped(&weights, &toy::config(), ElementType::U8, wrap);
+        let mut exchange = Exchange::new(toy::SIDE);
+        let mattes = (0..3).map(|index| {
+            let pixels = exchange.image_mut().iter_mut().enumerate();
+            pixels.for_each(|(i, pixel)| *pixel = (i / 7 + 9 * index) as u8);
+            let corners = [Prompt::from_corners([0.2, 0.3], [0.7, 0.8])];
+            let prompts = if index == 0 { &corners[..] } else { &[] };
+            let frame = Frame { index: index as i64, prompts, ..Frame::default() };
+            session.step(&frame, &mut exchange).unwrap();
+            exchange.logits().to_vec()
+        });
+        mattes.collect::<Vec<_>>()
+    };
+    assert_eq!(followed(|engine| Box::new(Distant(engine))), followed(|engine| engine));
 }

@@ -85,16 +85,13 @@ impl Encoder {
         self.is_shared
     }
 
-    /// Looks at the session's picture, which lies at `place`, unless `seen` is of it already.
+    /// Looks at the session's picture, which lies at `place`.
     pub(super) fn look(
         &mut self,
         image: &Held,
         seen: &mut Seen,
         place: &Place,
     ) -> Result<(), SessionError> {
-        if seen.is_current {
-            return Ok(());
-        }
         #[cfg(feature = "cuda")]
         self.move_to(place)?;
         if !seen.place.is(place) || seen.outputs.is_empty() {

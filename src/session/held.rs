@@ -168,7 +168,7 @@ impl Held {
         Ok(())
     }
 
-    /// As long, in the same place.
+    /// A copy in the same place; an error of pixels on a device.
     pub(super) fn copied(&self) -> Result<Self, SessionError> {
         match self {
             Self::Host(tensor) => Ok(Self::Host(tensor.clone())),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Looker {
     encoder: Arc<Mutex<Encoder>>,
     is_shared: bool,
+    device: Option<u32>,
 }
 
 /// A frame's picture, and what the encoder says of it once it is asked.
@@ -24,7 +25,10 @@ pub(super) struct Sight<'a> {
 impl Sight<'_> {
     /// What the encoder says, which is asked once.
     pub(super) fn look(&mut self) -> Result<&Seen, SessionError> {
-        self.looker.encoder().look(self.image, self.seen, self.place)?;
+        // Else it may be busy with the next picture.
+        if !self.seen.is_current {
+            self.looker.encoder().look(self.image, self.seen, self.place)?;
+        }
         Ok(self.seen)
     }
 
@@ -39,8 +43,13 @@ impl Sight<'_> {
 
 impl Looker {
     pub(super) fn new(encoder: Encoder) -> Self {
-        let is_shared = encoder.is_shared();
-        Self { encoder: Arc::new(Mutex::new(encoder)), is_shared }
+        let (is_shared, device) = (encoder.is_shared(), encoder.device());
+        Self { encoder: Arc::new(Mutex::new(encoder)), is_shared, device }
+    }
+
+    /// The GPU that the encoder can run on.
+    pub(super) fn device(&self) -> Option<u32> {
+        self.device
     }
 
     /// Whether it is the first half of the detail path.
@@ -59,7 +68,7 @@ impl Looker {
         let mut encoder = self.encoder();
         exchange.seen.is_current = false;
         #[cfg(feature = "cuda")]
-        match (&mut exchange.on_device, encoder.device()) {
+        match (&mut exchange.on_device, self.device) {
             (None, None) => {}
             (Some(on), Some(_)) if on.device.is_primary() => {
                 let (lane, place) = (&on.device, Place::Device(on.device.clone()));

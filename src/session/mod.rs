@@ -32,6 +32,8 @@ pub use mask_selection::MaskSelection;
 pub use memory_bank::{BankOptions, FrameIndex, MemoryBank};
 pub use memory_selection::{Evidence, MemorySelection};
 #[cfg(feature = "cuda")]
+use on_device::Staging;
+#[cfg(feature = "cuda")]
 pub use on_device::{DeviceExchange, Spans};
 pub use prompt::{Point, PointKind, Prompt};
 pub use propagation::{Frame, MemoryState, Propagation};
@@ -59,7 +61,7 @@ pub struct Session {
     place: Place,
     /// Where frames go that the host has.
     #[cfg(feature = "cuda")]
-    staging: Option<DeviceExchange>,
+    staging: Staging,
 }
 
 /// Sees each inferred frame's logits (1, 1, side, side), as the matte is made of them.
@@ -105,7 +107,7 @@ impl Session {
             listener: None,
             place: Place::Host,
             #[cfg(feature = "cuda")]
-            staging: None,
+            staging: Staging::default(),
         }
     }
 
@@ -124,7 +126,7 @@ impl Session {
     /// and its encoder runs on a device, which does both at a time. A CPU has no cores to spare.
     pub fn looker(&self) -> Option<Looker> {
         let (looker, _) = self.tracking.as_ref()?;
-        looker.encoder().device().map(|_| looker.clone())
+        looker.device().map(|_| looker.clone())
     }
 
     /// From now on `listener` sees the logits of each frame.
@@ -176,6 +178,8 @@ impl Session {
         if frame.is_first {
             self.reset();
         }
+        // What a frame left that failed is of another picture.
+        self.seen.is_current = false;
         let seen = if seen.is_current { seen } else { &mut self.seen };
         let state = match (&mut self.detail, &mut self.tracking) {
             (detail, Some((looker, follower))) if detail.is_none() || frame.propagation.is_on => {

@@ -55,6 +55,31 @@ impl Drop for DeviceExchange {
     }
 }
 
+/// Memory on the engines' device for frames that the host has.
+#[derive(Default)]
+pub(super) struct Staging {
+    spare: Option<DeviceExchange>,
+    /// There are no kernels to work with it.
+    is_impossible: bool,
+}
+
+impl Staging {
+    /// The spare, or new memory; none where that is impossible, which is said once.
+    fn take(&mut self, device: u32, side: usize) -> Result<Option<DeviceExchange>, SessionError> {
+        if self.spare.is_some() || self.is_impossible {
+            return Ok(self.spare.take());
+        }
+        match Device::primary(device as usize) {
+            Ok(device) => Ok(Some(DeviceExchange::new(&device, side)?)),
+            Err(why) => {
+                tracing::warn!("features and memory go over the host, which is slow: {why}");
+                self.is_impossible = true;
+                Ok(None)
+            }
+        }
+    }
+}
+
 impl Session {
     /// One frame on a device if all engines run on one, whether it lies there or with the host;
     /// `None`, and nothing is done, if not, or where the frame lies in a context that is not theirs.
@@ -74,14 +99,14 @@ impl Session {
             self.move_to(Place::Host)?;
             return Ok(None);
         };
-        let mut on = match self.staging.take() {
-            Some(on) => on,
-            None => DeviceExchange::new(&Device::primary(device as usize)?, self.side)?,
+        let Some(mut on) = self.staging.take(device, self.side)? else {
+            self.move_to(Place::Host)?;
+            return Ok(None);
         };
         on.put(&exchange.image)?;
         let state = self.infer_on_device(frame, &mut on, &mut exchange.seen)?;
         on.fetch(&mut exchange.logits)?;
-        self.staging = Some(on);
+        self.staging.spare = Some(on);
         Ok(Some(state))
     }
 
@@ -111,7 +136,7 @@ impl Session {
     fn device(&self) -> Option<u32> {
         let detail = self.detail.iter().map(Detail::device);
         let tracking = self.tracking.iter().flat_map(|(looker, follower)| {
-            follower.tracker().devices().into_iter().chain([looker.encoder().device()])
+            follower.tracker().devices().into_iter().chain([looker.device()])
         });
         let mut devices = detail.chain(tracking);
         let first = devices.next().flatten();
