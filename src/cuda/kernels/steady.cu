@@ -13,21 +13,21 @@ struct Steady {
     u32 grid;
 };
 
-#define CELL 4
+#define STEADY_CELL 4
 #define SHARE 0.6f
 #define STILL 0.5f
 #define MOVED 2.0f
 #define MOST_NOISE 3
 #define CUT 40.0f
 #define SURE 7.0f
-#define LEVELS (16 * MOST_NOISE)
+#define STEADY_LEVELS (16 * MOST_NOISE)
 
 // A cell a thread.
 extern "C" __global__ void __launch_bounds__(THREADS) steady_change(Steady p) {
     u32 i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= p.grid * p.grid) return;
-    u32 x0 = i % p.grid * CELL, y0 = i / p.grid * CELL;
-    u32 columns = min(CELL, p.side - x0), rows = min(CELL, p.side - y0), change = 0;
+    u32 x0 = i % p.grid * STEADY_CELL, y0 = i / p.grid * STEADY_CELL;
+    u32 columns = min(STEADY_CELL, p.side - x0), rows = min(STEADY_CELL, p.side - y0), change = 0;
     for (u32 y = y0; y < y0 + rows; y++) {
         size_t row = 3 * ((size_t)y * p.side + x0);
         for (u32 s = 0; s < 3 * columns; s++) {
@@ -40,22 +40,22 @@ extern "C" __global__ void __launch_bounds__(THREADS) steady_change(Steady p) {
 
 // One block: what a quarter of the cells lie below, and whether they changed less than a cut does.
 extern "C" __global__ void __launch_bounds__(THREADS) steady_settle(Steady p) {
-    __shared__ u32 counts[LEVELS];
+    __shared__ u32 counts[STEADY_LEVELS];
     __shared__ float sums[THREADS];
     u32 cells = p.grid * p.grid;
-    if (threadIdx.x < LEVELS) counts[threadIdx.x] = 0;
+    if (threadIdx.x < STEADY_LEVELS) counts[threadIdx.x] = 0;
     __syncthreads();
     float sum = 0.0f;
     for (u32 i = threadIdx.x; i < cells; i += THREADS) {
         u32 level = (u32)(16.0f * p.cells[i]);
-        if (level < LEVELS) atomicAdd(counts + level, 1);
+        if (level < STEADY_LEVELS) atomicAdd(counts + level, 1);
         sum += p.cells[i];
     }
     sums[threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.x) return;
     u32 below = 0, step = 0;
-    for (; step < LEVELS; step++) {
+    for (; step < STEADY_LEVELS; step++) {
         below += counts[step];
         if (4 * below > cells) break;
     }
