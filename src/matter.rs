@@ -16,10 +16,9 @@ pub use stage::{Cancel, Item};
 use crate::cuda::Device;
 use crate::frame::composite::Output;
 use crate::frame::foreground::Foreground;
-use crate::frame::refine::RefineMode;
 use crate::frame::{FrameError, FrameView, FrameViewMut};
 pub use crate::session::{
-    Coverage, MemoryState, Point, PointKind, Prompt, Propagation, Session, SessionError,
+    Coverage, MemoryState, Point, PointKind, Prompt, Propagation, RefineMode, Session, SessionError,
 };
 use crate::session::{Exchange, Frame, FrameIndex, Looker};
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -64,8 +63,8 @@ pub struct Options {
     pub time: Option<Duration>,
     /// How an object is followed.
     pub propagation: Propagation,
-    /// From logits to alpha.
-    pub refine: RefineMode,
+    /// From logits to alpha; `None` is what suits the model.
+    pub refine: Option<RefineMode>,
     /// Hold the matte still where the picture stands still.
     pub steady: bool,
     /// Which colours go with alpha.
@@ -143,7 +142,7 @@ impl<J: Job, P: Send + 'static> Matter<J, P> {
         let (c1, c2, c3, c4) = (cancel.clone(), cancel.clone(), cancel.clone(), cancel.clone());
 
         let prepare = prepare(side, session.looker(), exchanges);
-        let refine = refine(side, coefficients, spent_exchanges);
+        let refine = refine(side, session.refine(), coefficients, spent_exchanges);
         let composite = composite(spent_coefficients);
         let others = vec![
             spawn("matte-prepare", move || stage(&incoming, &to_infer, &c1, prepare))?,
@@ -232,6 +231,7 @@ fn infer<J, P>(
 /// Logits at the model's size to what gives alpha at any size.
 fn refine<J, P>(
     side: usize,
+    suits: RefineMode,
     spare: Receiver<Fitted>,
     spent: Sender<Exchange>,
 ) -> impl FnMut(InferredFrame<J>) -> Done<RefinedFrame<J>, J, P> {
@@ -250,7 +250,7 @@ fn refine<J, P>(
             if options.steady {
                 steady.hold(&mut exchange)?;
             }
-            refine.fit(&mut exchange, options.refine, &mut fitted)
+            refine.fit(&mut exchange, options.refine.unwrap_or(suits), &mut fitted)
         });
         done?;
         times.refine = Some(took);

@@ -97,7 +97,7 @@ fn late(frame: Input) -> Input {
 
 fn frame(index: usize, value: u8, interval: u32) -> Input {
     let (source, target) = (vec![value; WIDTH * HEIGHT], vec![0; WIDTH * HEIGHT]);
-    let (refine, output) = (RefineMode::Off, Output::Straight);
+    let (refine, output) = (Some(RefineMode::Off), Output::Straight);
     let (time, propagation) = (None, Propagation::default());
     let (is_first, steady, foreground) = (false, false, Foreground::Original);
     let options =

@@ -228,7 +228,11 @@ fn ablated(recipe: &str, typed: &WeightArgs) -> String {
 
 /// What the matte shall look like, likewise.
 fn looks(typed: &MatteArgs) -> Vec<(&'static str, String)> {
-    vec![("steady", typed.steady.to_string()), ("foreground", nick(typed.foreground))]
+    vec![
+        ("refine", nick(typed.refine)),
+        ("steady", typed.steady.to_string()),
+        ("foreground", nick(typed.foreground)),
+    ]
 }
 
 /// The element and the command line call their values the same.

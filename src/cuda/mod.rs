@@ -13,7 +13,7 @@ pub use device::{Buffer, Current, Device};
 pub use error::CudaError;
 pub use event::{Event, Span};
 pub use kernels::{
-    Affine, Alpha, Axis, Colour, Fit, FitScratch, FromYuv, Guesses, Halved, Lerps, Squash,
-    SteadyPast, Tap,
+    Affine, Alpha, Axis, Colour, Fit, FitScratch, FromYuv, Guesses, Halved, Lerps, Lines,
+    LinesScratch, Squash, SteadyPast, Tap,
 };
 pub use picture::{Component, Source, Target};

@@ -83,7 +83,7 @@ pub struct MgdSam2Matte {
         blurb = "Seconds that the object may be away before another is looked for; 0 is never")]
     #[property(name = "refine", nick = "Refine", get, set, type = Refine, member = refine,
         mutable_playing,
-        blurb = "How the model's alpha becomes the frame's size", builder(Refine::GuidedFilter))]
+        blurb = "How the model's alpha becomes the frame's size", builder(Refine::Auto))]
     #[property(name = "steady", nick = "Steady", get, set, type = bool, member = steady,
         default = false, mutable_playing,
         blurb = "Hold the matte still where the picture stands still")]

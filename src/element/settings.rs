@@ -57,10 +57,19 @@ pub enum Arithmetic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstMgdSam2MatteRefine")]
 pub enum Refine {
-    /// Edges follow the frame.
+    /// As the recipe says.
     #[default]
-    #[enum_value(name = "Edges follow the frame's own", nick = "guided-filter")]
+    #[enum_value(name = "What suits the model", nick = "auto")]
+    Auto,
+    /// Edges follow the frame.
+    #[enum_value(
+        name = "Edges follow the frame's luma, finer than the model",
+        nick = "guided-filter"
+    )]
     GuidedFilter,
+    /// Edges move to the frame's.
+    #[enum_value(name = "Edges move to where the frame's colours have them", nick = "color-lines")]
+    ColorLines,
     /// Edges are as coarse as the model's picture.
     #[enum_value(name = "The model's alpha, enlarged", nick = "off")]
     Off,
@@ -140,7 +149,7 @@ impl Default for Settings {
             memory_frames: 0,
             scene_cut: propagation.scene_cut.unwrap_or(0.0),
             redetect: propagation.redetect.map_or(0.0, |after| after.as_secs_f32()),
-            refine: Refine::GuidedFilter,
+            refine: Refine::Auto,
             steady: false,
             foreground: Foreground::Original,
             premultiplied: false,
@@ -215,8 +224,10 @@ impl Settings {
         time: Option<gst::ClockTime>,
     ) -> Result<Options, gst::ErrorMessage> {
         let refine = match self.refine {
-            Refine::GuidedFilter => refine::RefineMode::GuidedFilter,
-            Refine::Off => refine::RefineMode::Off,
+            Refine::Auto => None,
+            Refine::GuidedFilter => Some(refine::RefineMode::GuidedFilter),
+            Refine::ColorLines => Some(refine::RefineMode::ColorLines),
+            Refine::Off => Some(refine::RefineMode::Off),
         };
         let foreground = match self.foreground {
             Foreground::Original => foreground::Foreground::Original,

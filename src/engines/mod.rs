@@ -242,6 +242,15 @@ fn assemble(
     recipe: &Recipe,
     engines: impl IntoIterator<Item = Box<dyn Engine>>,
 ) -> Result<Session, EngineError> {
+    let mut session = join(recipe, engines)?;
+    session.set_refine(recipe.refine);
+    Ok(session)
+}
+
+fn join(
+    recipe: &Recipe,
+    engines: impl IntoIterator<Item = Box<dyn Engine>>,
+) -> Result<Session, EngineError> {
     let named = |engine: Box<dyn Engine>| (engine.signature().graph.clone(), engine);
     let mut engines: HashMap<String, Box<dyn Engine>> = engines.into_iter().map(named).collect();
     let mut take = |graph: &str| engines.remove(graph);

@@ -1,7 +1,7 @@
 //! Recipes: a model's dimensions, what it is for, and how each backend may compute it.
 use super::tracker_recipe::{PromptKinds, TrackerRecipe};
 use crate::model::{Ablation, Config};
-use crate::session::Prompt;
+use crate::session::{Prompt, RefineMode};
 use crate::signature::Precision;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -44,6 +44,9 @@ pub struct Recipe {
     /// What the matte is made by.
     #[serde(default)]
     pub detail: DetailPath,
+    /// How its mattes find the frame's edges.
+    #[serde(default)]
+    pub refine: RefineMode,
     /// The detail path's dimensions, if there is one.
     pub model: Option<Config>,
     /// What follows an object, if anything does.

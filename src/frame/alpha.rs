@@ -44,6 +44,48 @@ vectorised! {
     }
 }
 
+vectorised! {
+    /// `slopes` are those of the samples as they are.
+    pub(super) fn alpha_of_colors(
+        slopes: [Lerp; 3],
+        offset: Lerp,
+        samples: &[Vec<u16>; 3],
+        alpha: &mut [u8],
+    ) {
+        of_colors(slopes, offset, samples, alpha, |value| round_to_byte(255.0 * value));
+    }
+}
+
+vectorised! {
+    /// The same with 65535 for opaque.
+    pub(super) fn alpha16_of_colors(
+        slopes: [Lerp; 3],
+        offset: Lerp,
+        samples: &[Vec<u16>; 3],
+        alpha: &mut [u16],
+    ) {
+        of_colors(slopes, offset, samples, alpha, |value| round_to_word(65535.0 * value));
+    }
+}
+
+#[inline(always)]
+fn of_colors<T>(
+    slopes: [Lerp; 3],
+    offset: Lerp,
+    samples: &[Vec<u16>; 3],
+    alpha: &mut [T],
+    round: impl Fn(f32) -> T,
+) {
+    let [s0, s1, s2] = samples;
+    let pixels = s0.iter().zip(s1).zip(s2);
+    let [l0, l1, l2] = slopes;
+    let weights = l0.values().zip(l1.values()).zip(l2.values()).zip(offset.values());
+    for (alpha, (((s0, s1), s2), (((w0, w1), w2), k))) in alpha.iter_mut().zip(pixels.zip(weights))
+    {
+        *alpha = round(weighted([*s0, *s1, *s2], [w0, w1, w2], k));
+    }
+}
+
 #[inline(always)]
 fn without_slope<T>(offset: Lerp, alpha: &mut [T], round: impl Fn(f32) -> T) {
     let offsets = offset.above.iter().zip(offset.below);

@@ -1,16 +1,18 @@
 //! The frame's own colours with alpha, in the layout that goes on.
 use super::alpha::{
-    alpha_with_slope, alpha_without_slope, alpha16_with_slope, alpha16_without_slope,
+    alpha_of_colors, alpha_with_slope, alpha_without_slope, alpha16_of_colors, alpha16_with_slope,
+    alpha16_without_slope,
 };
 use super::blend::blend_row;
 use super::chroma::HalfRow;
 use super::colorimetry::Affine;
 use super::convert::{FromYuv, convert_row, interleave, samples_to_rgb, scale_row};
 use super::foreground::{Foreground, Guesses, ROW_STEP, is_between, keep_ends};
-use super::refine::Coefficients;
+use super::refine::{Coefficients, Guide};
 use super::source_rows::{CHROMA_SCALE, SourceRows, check_input, depth, is_subsampled, to_rgb};
-use super::upsample::Upsample;
+use super::upsample::{Lerp, Upsample};
 use super::{Colorimetry, FrameError, FrameView, FrameViewMut, Matrix, PixelFormat};
+use std::mem;
 
 /// What becomes of the colours. Grey targets are the matte itself in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,8 +30,10 @@ pub enum Output {
 #[derive(Debug, Default)]
 pub struct Composite {
     source: SourceRows,
-    slope: Upsample,
+    slopes: [Upsample; 3],
     offset: Upsample,
+    /// Coefficients of colours as coefficients of the source's samples.
+    of_samples: Coefficients,
     alpha: Vec<u8>,
     alpha16: Vec<u16>,
     /// In the target's colours.
@@ -86,6 +90,15 @@ impl Composite {
         }
         let (from, to) = ((frame.format, frame.colorimetry), (target.format, target.colorimetry));
         let mut plan = Plan::new(from, output, to);
+        let mut of_samples = mem::take(&mut self.of_samples);
+        let coefficients = match coefficients.guide {
+            Guide::Colors => {
+                of_samples.follow_samples(coefficients, &to_rgb(frame.format, frame.colorimetry));
+                plan.with_chroma = true;
+                &of_samples
+            }
+            _ => coefficients,
+        };
         if foreground == Foreground::Estimated && target.format != PixelFormat::Gray8 {
             plan.estimated = self.guess(frame, coefficients, &plan);
             plan.with_chroma |= plan.estimated;
@@ -106,6 +119,7 @@ impl Composite {
                 _ => self.write_packed(&plan, y, target),
             }
         }
+        self.of_samples = of_samples;
         Ok(())
     }
 
@@ -113,8 +127,8 @@ impl Composite {
         let (width, height) = (frame.width, frame.height);
         self.source.begin(frame);
         self.offset.begin(coefficients.side, width, height);
-        if coefficients.grid > 0 {
-            self.slope.begin(coefficients.grid, width, height);
+        for slope in &mut self.slopes[..coefficients.guide.slopes()] {
+            slope.begin(coefficients.grid, width, height);
         }
         self.alpha.resize(width, 0);
         self.alpha16.resize(width, 0);
@@ -148,11 +162,18 @@ impl Composite {
 
     fn alpha_row(&mut self, coefficients: &Coefficients, y: usize, to_luma: ([f32; 3], f32)) {
         let offset = self.offset.row(&coefficients.offset, y);
-        if coefficients.grid == 0 {
-            return alpha_without_slope(offset, &mut self.alpha);
+        let (samples, alpha) = (&self.source.samples, &mut self.alpha);
+        match coefficients.guide {
+            Guide::None => alpha_without_slope(offset, alpha),
+            Guide::Luma => {
+                let slope = self.slopes[0].row(&coefficients.slope, y);
+                alpha_with_slope(slope, offset, samples, to_luma, alpha);
+            }
+            Guide::Colors => {
+                let slopes = slopes(&mut self.slopes, coefficients, y);
+                alpha_of_colors(slopes, offset, samples, alpha);
+            }
         }
-        let slope = self.slope.row(&coefficients.slope, y);
-        alpha_with_slope(slope, offset, &self.source.samples, to_luma, &mut self.alpha);
     }
 
     fn write_gray16(
@@ -163,12 +184,17 @@ impl Composite {
         target: &mut FrameViewMut,
     ) {
         let offset = self.offset.row(&coefficients.offset, y);
-        if coefficients.grid == 0 {
-            alpha16_without_slope(offset, &mut self.alpha16);
-        } else {
-            let slope = self.slope.row(&coefficients.slope, y);
-            let samples = &self.source.samples;
-            alpha16_with_slope(slope, offset, samples, to_luma, &mut self.alpha16);
+        let (samples, alpha) = (&self.source.samples, &mut self.alpha16);
+        match coefficients.guide {
+            Guide::None => alpha16_without_slope(offset, alpha),
+            Guide::Luma => {
+                let slope = self.slopes[0].row(&coefficients.slope, y);
+                alpha16_with_slope(slope, offset, samples, to_luma, alpha);
+            }
+            Guide::Colors => {
+                let slopes = slopes(&mut self.slopes, coefficients, y);
+                alpha16_of_colors(slopes, offset, samples, alpha);
+            }
         }
         let row = target.row_mut(0, y, 2 * self.alpha16.len());
         for (bytes, alpha) in row.chunks_exact_mut(2).zip(&self.alpha16) {
@@ -293,6 +319,20 @@ impl Plan {
             estimated: false,
         }
     }
+}
+
+/// Row `y` of each slope of colours.
+fn slopes<'a>(
+    slopes: &'a mut [Upsample; 3],
+    coefficients: &Coefficients,
+    y: usize,
+) -> [Lerp<'a>; 3] {
+    let [first, second, third] = slopes;
+    [
+        first.row(coefficients.slope(0), y),
+        second.row(coefficients.slope(1), y),
+        third.row(coefficients.slope(2), y),
+    ]
 }
 
 fn check_target(frame: &FrameView, target: &FrameViewMut) -> Result<(), FrameError> {

@@ -2,7 +2,9 @@
 mod across;
 mod alpha;
 mod blend;
+mod box_mean;
 mod chroma;
+mod color_lines;
 mod colorimetry;
 mod components;
 pub mod composite;
@@ -13,6 +15,7 @@ mod error;
 pub mod foreground;
 mod format;
 pub mod preprocess;
+pub mod redraw;
 pub mod refine;
 mod resize;
 mod sigmoid;

@@ -1,12 +1,16 @@
-//! Logits at the model's size to what alpha is at any size: a slope on luma, and an offset.
+//! Logits at the model's size to what alpha is at any size: slopes on luma or on colours, and an
+//! offset.
 use super::FrameError;
+use super::color_lines::ColorLines;
+use super::colorimetry::Affine;
 use super::sigmoid::sigmoid_row;
 use super::upsample::{Lerp, Upsample};
 use super::vector::vectorised;
 use super::window::{ONE, Windows};
 
 /// How alpha is brought to the frame's size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RefineMode {
     /// `sigmoid(logits)`, bilinearly.
     Off,
@@ -18,19 +22,48 @@ pub enum RefineMode {
     /// out unchanged at the model's size, so that a hard mask stays hard where luma is flat.
     #[default]
     GuidedFilter,
+    /// Alpha is fitted to the three colours, again and again: edges that the model drew some pixels
+    /// beside the frame's own move there. For models whose picture is small; it costs more, and
+    /// where two things of one colour touch, an accurate matte loses by it.
+    ColorLines,
 }
 
-/// `alpha(x, y) = slope(x, y) * luma(x, y) + offset(x, y)`, clamped to 0..=1, with slope and
-/// offset enlarged bilinearly to the frame, and luma being BT.709's of the R'G'B' in 0..=1.
+/// What alpha follows within a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Guide {
+    /// Nothing: there is no slope.
+    #[default]
+    None,
+    /// BT.709's luma, clamped to 0..=1; one slope.
+    Luma,
+    /// R', G' and B'; a slope for each.
+    Colors,
+}
+
+impl Guide {
+    /// How many slopes there are.
+    pub(super) fn slopes(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Luma => 1,
+            Self::Colors => 3,
+        }
+    }
+}
+
+/// `alpha(x, y) = slope(x, y) * guide(x, y) + offset(x, y)`, clamped to 0..=1, with slopes and
+/// offset enlarged bilinearly to the frame. The guide is BT.709's luma of the R'G'B' in 0..=1, or
+/// these three, of which each has a slope.
 ///
 /// They may be applied to other frames than the one they were fitted to.
 #[derive(Debug, Clone, Default)]
 pub struct Coefficients {
-    /// Pixels along a side of `offset`; 0 before the first fit.
+    /// Values along a side of `offset`; 0 before the first fit.
     pub(super) side: usize,
-    /// Cells along a side of `slope`; 0 where there is no slope.
+    pub(super) guide: Guide,
+    /// Cells along a side of a slope.
     pub(super) grid: usize,
-    /// (grid, grid).
+    /// (grid, grid), or (3, grid, grid) of colours.
     pub(super) slope: Vec<f32>,
     /// (side, side).
     pub(super) offset: Vec<f32>,
@@ -42,9 +75,29 @@ impl Coefficients {
         Self::default()
     }
 
-    /// Pixels along a side of the matte that they were fitted to; 0 before the first fit.
-    pub fn side(&self) -> usize {
-        self.side
+    fn shape(&mut self, guide: Guide, side: usize, grid: usize) {
+        (self.guide, self.side, self.grid) = (guide, side, grid);
+        self.slope.resize(guide.slopes() * grid * grid, 0.0);
+        self.offset.resize(side * side, 0.0);
+    }
+
+    /// Slope number `i`.
+    pub(super) fn slope(&self, i: usize) -> &[f32] {
+        &self.slope[i * self.grid * self.grid..][..self.grid * self.grid]
+    }
+
+    /// Becomes `of_colors`, with slopes of what `to_rgb` makes R'G'B' in 0..=255 of.
+    pub(super) fn follow_samples(&mut self, of_colors: &Self, to_rgb: &Affine) {
+        self.shape(Guide::Colors, of_colors.side, of_colors.grid);
+        let rows = [0, 1, 2].map(|i| to_rgb.output(i));
+        let slopes = [0, 1, 2].map(|i| of_colors.slope(i));
+        let sums = self.slope.chunks_exact_mut(self.grid * self.grid);
+        for (j, sum) in sums.enumerate() {
+            sum.fill(0.0);
+            add_weighted(slopes, rows.map(|(weights, _)| weights[j] / 255.0), sum);
+        }
+        self.offset.copy_from_slice(&of_colors.offset);
+        add_weighted(slopes, rows.map(|(_, k)| k / 255.0), &mut self.offset);
     }
 }
 
@@ -59,6 +112,7 @@ pub struct Refine {
     luma_row: Vec<u16>,
     alpha_row: Vec<u16>,
     upsample: Upsample,
+    color_lines: Option<ColorLines>,
 }
 
 impl Refine {
@@ -71,6 +125,7 @@ impl Refine {
             luma_row: vec![0; side],
             alpha_row: vec![0; side],
             upsample: Upsample::default(),
+            color_lines: None,
         }
     }
 
@@ -85,23 +140,27 @@ impl Refine {
         let pixels = self.side * self.side;
         check_elements("image", 3 * pixels, image.len())?;
         check_elements("logits", pixels, logits.len())?;
-        coefficients.side = self.side;
-        coefficients.offset.resize(pixels, 0.0);
         if self.side == 0 {
             return Err(FrameError::NotFitted);
         }
         match mode {
             RefineMode::Off => {
-                coefficients.grid = 0;
+                coefficients.shape(Guide::None, self.side, 0);
                 sigmoid_row(logits, &mut coefficients.offset);
             }
             RefineMode::GuidedFilter => self.fit_guided(image, logits, coefficients),
+            RefineMode::ColorLines => {
+                let lines = self.color_lines.get_or_insert_with(|| ColorLines::new(self.side));
+                coefficients.shape(Guide::Colors, lines.grid(), lines.grid());
+                lines.fit(image, logits, &mut coefficients.slope, &mut coefficients.offset);
+            }
         }
         Ok(())
     }
 
     fn fit_guided(&mut self, image: &[u8], logits: &[f32], coefficients: &mut Coefficients) {
         let side = self.side;
+        coefficients.shape(Guide::Luma, side, self.windows.grid());
         let rows = logits.chunks_exact(side).zip(image.chunks_exact(3 * side));
         let outs = self.luma.chunks_exact_mut(side).zip(coefficients.offset.chunks_exact_mut(side));
         for (y, ((logits, image), (luma, alpha))) in rows.zip(outs).enumerate() {
@@ -110,8 +169,6 @@ impl Refine {
             steps(luma, alpha, &mut self.luma_row, &mut self.alpha_row);
             self.windows.add_row(y, &self.luma_row, &self.alpha_row);
         }
-        coefficients.grid = self.windows.grid();
-        coefficients.slope.resize(coefficients.grid * coefficients.grid, 0.0);
         self.windows.slopes(&mut coefficients.slope);
         self.subtract_slope(coefficients);
     }
@@ -138,6 +195,15 @@ vectorised! {
             let sum =
                 13_933 * u32::from(rgb[0]) + 46_871 * u32::from(rgb[1]) + 4_732 * u32::from(rgb[2]);
             *luma = (sum >> 8) as u16;
+        }
+    }
+}
+
+vectorised! {
+    fn add_weighted(planes: [&[f32]; 3], weights: [f32; 3], sum: &mut [f32]) {
+        let [p0, p1, p2] = planes;
+        for (((sum, p0), p1), p2) in sum.iter_mut().zip(p0).zip(p1).zip(p2) {
+            *sum += p0 * weights[0] + p1 * weights[1] + p2 * weights[2];
         }
     }
 }

@@ -27,6 +27,15 @@ pub(crate) struct Lerp<'a> {
     pub(crate) weight: f32,
 }
 
+impl<'a> Lerp<'a> {
+    /// The row, value by value.
+    #[inline(always)]
+    pub(super) fn values(self) -> impl Iterator<Item = f32> + 'a {
+        let pairs = self.above.iter().zip(self.below);
+        pairs.map(move |(above, below)| above + (below - above) * self.weight)
+    }
+}
+
 impl Upsample {
     /// Forgets the last plane; the next is `side * side`, its output `width` by `height`.
     pub(crate) fn begin(&mut self, side: usize, width: usize, height: usize) {

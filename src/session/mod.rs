@@ -18,6 +18,7 @@ mod on_device;
 pub mod prompt;
 mod prompt_text;
 mod propagation;
+mod redrawn;
 mod runner;
 mod scene_cut;
 mod tracked_mask;
@@ -40,6 +41,8 @@ pub use propagation::{Frame, MemoryState, Propagation};
 pub use tracked_mask::TrackedMask;
 pub use tracker::{Features, Tracker, TrackerEngines, TrackerOptions};
 
+pub use crate::frame::refine::RefineMode;
+
 use self::detail::{Detail, holds_object};
 use self::encoder::{Encoder, Seen};
 use self::follower::{Follower, Task, Use};
@@ -57,6 +60,7 @@ pub struct Session {
     /// Of a picture that nobody looked at before its turn.
     seen: Seen,
     listener: Option<Listener>,
+    refine: RefineMode,
     /// Where the engines run.
     place: Place,
     /// Where frames go that the host has.
@@ -105,6 +109,7 @@ impl Session {
             tracking,
             seen: Seen::default(),
             listener: None,
+            refine: RefineMode::default(),
             place: Place::Host,
             #[cfg(feature = "cuda")]
             staging: Staging::default(),
@@ -115,6 +120,20 @@ impl Session {
     /// path's `2S`, or the tracker's `S` where there is none.
     pub fn side(&self) -> usize {
         self.side
+    }
+
+    /// What suits this model's mattes.
+    pub fn refine(&self) -> RefineMode {
+        self.refine
+    }
+
+    /// Says what suits this model's mattes: a guided filter, if nobody says. With colour lines, what
+    /// is remembered of a corrected mask keeps to them, too.
+    pub fn set_refine(&mut self, refine: RefineMode) {
+        self.refine = refine;
+        if let Some(detail) = &mut self.detail {
+            detail.redraw_for(refine, self.side);
+        }
     }
 
     /// The tracker, if there is one.
@@ -258,6 +277,9 @@ fn in_turn(
         let counts = has_looked && !follower.looks_for_another(frame);
         detail.prompt(counts.then(|| follower.mask_logits()))?;
         detail.run(sight.image, sight.views()?, logits)?;
+        if counts {
+            detail.redraw(sight.image, logits)?;
+        }
         corrected = counts.then_some(&*logits);
     }
     match has_looked {

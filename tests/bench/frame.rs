@@ -29,10 +29,12 @@ fn main() -> Result<(), FrameError> {
         "ms a frame, one core, NV12 in: each stage's least of {FRAMES} frames, and their total;"
     );
     println!("the last column is the median of whole frames");
-    for side in [1024, 384] {
-        println!("\nside {side:<7}      squash     fit  composite   total  of 1080p   median");
+    let (guided, lines) = (RefineMode::GuidedFilter, RefineMode::ColorLines);
+    for (side, mode) in [(1024, guided), (256, guided), (256, lines)] {
+        println!("\nside {side}, {mode:?}");
+        println!("                  squash     fit  composite   total  of 1080p   median");
         for target in [PixelFormat::Rgba, PixelFormat::A420] {
-            table(side, target)?;
+            table(side, mode, target)?;
         }
     }
     Ok(())
@@ -60,10 +62,10 @@ fn estimating(target: PixelFormat, steepness: f32) -> Result<(f64, [f64; 2]), Fr
     Ok((100.0 * soft as f64 / alpha.len() as f64, spent))
 }
 
-fn table(side: usize, target: PixelFormat) -> Result<(), FrameError> {
+fn table(side: usize, mode: RefineMode, target: PixelFormat) -> Result<(), FrameError> {
     // Sizes take turns, so that a busy moment of the machine meets all of them.
     let mut benches: Vec<Bench> =
-        SIZES.iter().map(|&(_, w, h)| Bench::new(side, target, w, h)).collect();
+        SIZES.iter().map(|&(_, w, h)| Bench { mode, ..Bench::new(side, target, w, h) }).collect();
     let mut times = vec![Vec::new(); SIZES.len()];
     for _ in 0..FRAMES {
         for (bench, times) in benches.iter_mut().zip(&mut times) {
@@ -95,6 +97,7 @@ struct Bench {
     logits: Vec<f32>,
     squash: Squash,
     refine: Refine,
+    mode: RefineMode,
     coefficients: Coefficients,
     composite: Composite,
     foreground: Foreground,
@@ -118,6 +121,7 @@ impl Bench {
             logits: logits.collect(),
             squash: Squash::new(side),
             refine: Refine::new(side),
+            mode: RefineMode::GuidedFilter,
             coefficients: Coefficients::new(),
             composite: Composite::new(),
             foreground: Foreground::Original,
@@ -140,8 +144,7 @@ impl Bench {
         let start = Instant::now();
         self.squash.run(&frame, &mut self.image)?;
         let squashed = start.elapsed();
-        let mode = RefineMode::GuidedFilter;
-        self.refine.fit(&self.image, &self.logits, mode, &mut self.coefficients)?;
+        self.refine.fit(&self.image, &self.logits, self.mode, &mut self.coefficients)?;
         let fitted = start.elapsed();
         self.composite.run(
             &frame,

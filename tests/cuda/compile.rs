@@ -3,13 +3,19 @@ use gstmgdsam2::cuda::{CudaError, nvrtc};
 
 /// Turing to Blackwell, Jetsons and Hopper included.
 const ARCHITECTURES: [u32; 12] = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121];
-const KERNELS: [&str; 29] = [
+const KERNELS: [&str; 35] = [
     "squash",
     "fit_alpha",
     "fit_cells",
     "fit_slopes",
     "fit_mean",
     "fit_offset",
+    "lines_gather",
+    "lines_measure",
+    "lines_fit",
+    "lines_average",
+    "lines_draw",
+    "lines_of_samples",
     "guess_measure",
     "guess_gather",
     "guess_settle",

@@ -11,6 +11,7 @@ thread_local Dim3 threadIdx, blockIdx;
 #include "../../src/cuda/kernels/pixels.cu"
 #include "../../src/cuda/kernels/squash.cu"
 #include "../../src/cuda/kernels/fit.cu"
+#include "../../src/cuda/kernels/lines.cu"
 #include "../../src/cuda/kernels/alpha.cu"
 #include "../../src/cuda/kernels/guess.cu"
 #include "../../src/cuda/kernels/composite.cu"
@@ -100,6 +101,12 @@ const std::map<std::string, Kernel> KERNELS = {
     {"fit_slopes", kernel(fit_slopes, false)},
     {"fit_mean", kernel(fit_mean, false)},
     {"fit_offset", kernel(fit_offset, false)},
+    {"lines_gather", kernel(lines_gather, false)},
+    {"lines_measure", kernel(lines_measure, false)},
+    {"lines_fit", kernel(lines_fit, false)},
+    {"lines_average", kernel(lines_average, false)},
+    {"lines_draw", kernel(lines_draw, false)},
+    {"lines_of_samples", kernel(lines_of_samples, false)},
     {"guess_measure", kernel(guess_measure, false)},
     {"guess_gather", kernel(guess_gather, false)},
     {"guess_settle", kernel(guess_settle, true)},

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use std::{fs, mem};
 
 /// The files of kernels.
-const KERNELS: [&str; 8] =
-    ["pixels", "squash", "fit", "alpha", "guess", "composite", "follow", "steady"];
+const KERNELS: [&str; 9] =
+    ["pixels", "squash", "fit", "lines", "alpha", "guess", "composite", "follow", "steady"];
 
 /// The files of the driver.
 const DRIVER: [&str; 5] = ["driver.cpp", "memory.cpp", "streams.cpp", "modules.cpp", "kernels.cpp"];

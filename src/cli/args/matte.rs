@@ -37,6 +37,9 @@ pub struct MatteArgs {
     /// Composite over a colour (rrggbb) instead of keeping alpha
     #[arg(long, value_name = "RRGGBB", value_parser = parse_colour)]
     pub background: Option<u32>,
+    /// How the model's matte takes the frame's size
+    #[arg(long, value_enum, default_value_t)]
+    pub refine: Refine,
     /// Hold the matte still where the picture stands still
     #[arg(long)]
     pub steady: bool,
@@ -55,6 +58,20 @@ pub struct MatteArgs {
     /// Write frame counts and times as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
+}
+
+/// How the model's matte takes the frame's size.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum Refine {
+    /// What suits the model
+    #[default]
+    Auto,
+    /// Edges follow the frame's luma, finer than the model
+    GuidedFilter,
+    /// Edges move to where the frame's colours have them
+    ColorLines,
+    /// The model's matte, enlarged
+    Off,
 }
 
 /// Which colours go with alpha at soft edges.

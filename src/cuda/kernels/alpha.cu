@@ -20,7 +20,7 @@ struct Guesses {
 
 struct Composite {
     Source source;
-    const float *slope;   // (grid, grid); none where grid is 0
+    const float *slope;   // (grid, grid), or (3, grid, grid) of samples; none where grid is 0
     const float *offset;  // (side, side)
     const Tap *slope_x;
     const Tap *slope_y;
@@ -28,6 +28,7 @@ struct Composite {
     const Tap *offset_y;
     u32 grid;
     u32 side;
+    u32 of_samples;       // a slope for each of the three samples, instead of luma's:
     float luma[3];
     float luma_k;
     Affine to_target;
@@ -101,7 +102,15 @@ static __device__ __forceinline__ void read_samples(
 static __device__ __forceinline__ float coverage_at(const Composite &p, const float s[3], u32 x, u32 y) {
     float offset = lerp_at(p.offset, p.side, p.offset_x[x], p.offset_y[y]);
     if (p.grid == 0) return offset;
-    float slope = lerp_at(p.slope, p.grid, p.slope_x[x], p.slope_y[y]);
+    Tap tx = p.slope_x[x], ty = p.slope_y[y];
+    float slope = lerp_at(p.slope, p.grid, tx, ty);
+    if (p.of_samples) {
+        size_t cells = (size_t)p.grid * p.grid;
+        float slopes[3] = {
+            slope, lerp_at(p.slope + cells, p.grid, tx, ty), lerp_at(p.slope + 2 * cells, p.grid, tx, ty)
+        };
+        return weighted(s, slopes, offset);
+    }
     float luma = clamped(weighted(s, p.luma, p.luma_k), 0.0f, 1.0f);
     return slope * luma + offset;
 }

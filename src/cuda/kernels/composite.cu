@@ -52,6 +52,7 @@ static __device__ __forceinline__ void packed(const Composite &p) {
     read_samples(p.source, x0, y, count, p.aligned, samples);
     bool estimated = ESTIMATED && *p.guesses.has_both;
     u32 packed[4];
+#pragma unroll
     for (u32 n = 0; n < 4; n++) {
         u32 alpha = alpha_at(p, samples[n], min(x0 + n, p.source.width - 1), y);
         packed[n] = (p.opaque ? 255 : alpha) << p.shifts[3];
@@ -75,7 +76,7 @@ static __device__ __forceinline__ void packed(const Composite &p) {
 }
 
 extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_packed(Composite p) { packed<false>(p); }
-extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_packed_estimated(Composite p) { packed<true>(p); }
+extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H, 2) composite_packed_estimated(Composite p) { packed<true>(p); }
 
 // Weights 1, 2, 1 around even column x of one row, as wide as `values` reach.
 struct Halves {
@@ -118,6 +119,7 @@ static __device__ __forceinline__ void a420(const Composite &p) {
         } else {
             for (int i = 0; i < 3; i++) samples[0][i] = samples[1][i];
         }
+#pragma unroll
         for (u32 n = 0; n < 5; n++) {
             u32 x = n == 0 ? (x0 ? x0 - 1 : 0) : min(x0 + n - 1, width - 1);
             u32 alpha = alpha_at(p, samples[n], x, y);
@@ -150,4 +152,4 @@ static __device__ __forceinline__ void a420(const Composite &p) {
 }
 
 extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_a420(Composite p) { a420<false>(p); }
-extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H) composite_a420_estimated(Composite p) { a420<true>(p); }
+extern "C" __global__ void __launch_bounds__(BLOCK_W *BLOCK_H, 2) composite_a420_estimated(Composite p) { a420<true>(p); }

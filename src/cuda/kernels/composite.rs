@@ -21,6 +21,8 @@ pub struct Lerps {
 pub struct Alpha<'a> {
     /// The slope (grid, grid), and where pixels lie on it; `None` where there is no slope.
     pub slope: Option<(&'a Buffer<f32>, usize, &'a Lerps)>,
+    /// It is three slopes (3, grid, grid), of samples, and not of luma.
+    pub of_samples: bool,
     /// The offset (side, side), and where pixels lie on it.
     pub offset: (&'a Buffer<f32>, usize, &'a Lerps),
     /// Samples to luma in 0..=1.
@@ -64,6 +66,7 @@ pub(super) struct CompositeParameter {
     offset_y: u64,
     grid: u32,
     side: u32,
+    of_samples: u32,
     luma: [f32; 3],
     luma_k: f32,
     to_target: Affine,
@@ -179,7 +182,8 @@ impl Device {
         let (offset, side, offset_lerps) = alpha.offset;
         let (slope, grid, slope_lerps) = alpha.slope.unwrap_or((offset, 0, offset_lerps));
         check_len("offset", side * side, offset.len())?;
-        check_len("slope", grid * grid, slope.len())?;
+        let slopes = if alpha.of_samples { 3 } else { 1 };
+        check_len("slope", slopes * grid * grid, if grid == 0 { 0 } else { slope.len() })?;
         for lerps in [offset_lerps, slope_lerps] {
             check_len("columns", source.width as usize, lerps.x.len())?;
             check_len("rows", source.height as usize, lerps.y.len())?;
@@ -198,6 +202,7 @@ impl Device {
             offset_y: self.address(&offset_lerps.y),
             grid: grid as u32,
             side: side as u32,
+            of_samples: alpha.of_samples.into(),
             luma: alpha.to_luma.0,
             luma_k: alpha.to_luma.1,
             to_target: colour.to_target,

@@ -5,12 +5,14 @@ mod composite;
 mod fit;
 mod follow;
 mod guess;
+mod lines;
 mod squash;
 mod steady;
 
 pub use composite::{Alpha, Colour, Halved, Lerps};
 pub use fit::{Fit, FitScratch};
 pub use guess::Guesses;
+pub use lines::{Lines, LinesScratch};
 pub use squash::{Axis, Squash};
 pub use steady::SteadyPast;
 
@@ -27,6 +29,7 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("pixels.cu"),
     include_str!("squash.cu"),
     include_str!("fit.cu"),
+    include_str!("lines.cu"),
     include_str!("alpha.cu"),
     include_str!("guess.cu"),
     include_str!("composite.cu"),
@@ -45,6 +48,12 @@ pub(super) struct Kernels {
     fit_slopes: CudaFunction,
     fit_mean: CudaFunction,
     fit_offset: CudaFunction,
+    lines_gather: CudaFunction,
+    lines_measure: CudaFunction,
+    lines_fit: CudaFunction,
+    lines_average: CudaFunction,
+    lines_draw: CudaFunction,
+    lines_of_samples: CudaFunction,
     guess_measure: CudaFunction,
     guess_gather: CudaFunction,
     guess_settle: CudaFunction,
@@ -82,6 +91,12 @@ impl Kernels {
             fit_slopes: function("fit_slopes")?,
             fit_mean: function("fit_mean")?,
             fit_offset: function("fit_offset")?,
+            lines_gather: function("lines_gather")?,
+            lines_measure: function("lines_measure")?,
+            lines_fit: function("lines_fit")?,
+            lines_average: function("lines_average")?,
+            lines_draw: function("lines_draw")?,
+            lines_of_samples: function("lines_of_samples")?,
             guess_measure: function("guess_measure")?,
             guess_gather: function("guess_gather")?,
             guess_settle: function("guess_settle")?,

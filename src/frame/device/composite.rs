@@ -2,15 +2,22 @@
 use super::DeviceFrame;
 use super::refine::{Coefficients, taps};
 use super::squash::from_yuv;
-use crate::cuda::{Affine, Alpha, Colour, CudaError, Device, Guesses, Halved, Lerps, Target};
+use crate::cuda::{
+    Affine, Alpha, Buffer, Colour, CudaError, Device, Guesses, Halved, Lerps, Lines, Target,
+};
+use crate::frame::colorimetry;
 use crate::frame::composite::{Output, Plan, is_output};
 use crate::frame::foreground::Foreground;
+use crate::frame::refine::Guide;
+use crate::frame::source_rows::to_rgb;
 use crate::frame::{FrameError, PixelFormat};
 
 /// [`composite::Composite`](crate::frame::composite::Composite) on a device. The tables of the
 /// last sizes are kept.
 #[derive(Default)]
 pub struct Composite {
+    /// Slopes (3, grid, grid) and offset (grid, grid) of the frame's samples.
+    of_samples: Option<[Buffer<f32>; 2]>,
     offset: Option<(Key, Lerps)>,
     slope: Option<(Key, Lerps)>,
     /// For frames of a size.
@@ -47,14 +54,25 @@ impl Composite {
         }
         let (from, to) = ((frame.format, frame.colorimetry), (target.format, target.colorimetry));
         let plan = Plan::new(from, output, to);
-        let Coefficients { side, grid, slope, offset } = coefficients;
+        let Coefficients { side, guide, grid, slope, offset } = coefficients;
+        let (slope, offset) = match guide {
+            Guide::Colors => {
+                let to_rgb = affine(&to_rgb(frame.format, frame.colorimetry));
+                let [slopes, at_zero] = of_samples(&mut self.of_samples, device, *grid)?;
+                let lines = Lines { slopes: &mut *slopes, offset: &mut *at_zero };
+                device.lines_of_samples((slope, offset), to_rgb, lines)?;
+                (&*slopes, &*at_zero)
+            }
+            _ => (slope, offset),
+        };
         let offset_lerps = lerps(&mut self.offset, device, (frame.size, *side))?;
-        let slope = match *grid {
-            0 => None,
-            grid => Some((slope, grid, lerps(&mut self.slope, device, (frame.size, grid))?)),
+        let slope = match *guide {
+            Guide::None => None,
+            _ => Some((slope, *grid, lerps(&mut self.slope, device, (frame.size, *grid))?)),
         };
         let offset = (offset, *side, offset_lerps);
-        let alpha = Alpha { slope, offset, to_luma: plan.to_luma };
+        let of_samples = *guide == Guide::Colors;
+        let alpha = Alpha { slope, of_samples, offset, to_luma: plan.to_luma };
         let source = frame.source()?;
         let planes: Vec<_> = target.planes.iter().map(|plane| (plane.data, plane.stride)).collect();
         // SAFETY: whoever made the target vouches for its memory; it is of the source's size.
@@ -81,6 +99,19 @@ impl Composite {
         }
         Ok(())
     }
+}
+
+fn of_samples<'a>(
+    kept: &'a mut Option<[Buffer<f32>; 2]>,
+    device: &Device,
+    grid: usize,
+) -> Result<&'a mut [Buffer<f32>; 2], CudaError> {
+    let cells = grid * grid;
+    let planes = match kept.take().filter(|[_, offset]| offset.len() == cells) {
+        Some(planes) => planes,
+        None => [device.zeros(3 * cells)?, device.zeros(cells)?],
+    };
+    Ok(kept.insert(planes))
 }
 
 fn guesses<'a>(
@@ -110,17 +141,21 @@ fn lerps<'a>(
 }
 
 fn colour(plan: &Plan) -> Colour {
-    let rows = [0, 1, 2].map(|i| plan.to_target.output(i));
     let halved = plan.chroma_to_chroma.as_ref().map(|map| {
         let rows = [1, 2].map(|i| map.output(i));
         Halved { m: [rows[0].0[1], rows[1].0[2]], k: rows.map(|(_, k)| k) }
     });
     Colour {
-        to_target: Affine { m: rows.map(|(m, _)| m), k: rows.map(|(_, k)| k) },
+        to_target: affine(&plan.to_target),
         from_yuv: plan.from_yuv.as_ref().map(from_yuv),
         anchor: plan.anchor,
         opaque: plan.opaque,
         shifts: plan.shifts,
         halved,
     }
+}
+
+fn affine(map: &colorimetry::Affine) -> Affine {
+    let rows = [0, 1, 2].map(|i| map.output(i));
+    Affine { m: rows.map(|(m, _)| m), k: rows.map(|(_, k)| k) }
 }

@@ -1,15 +1,17 @@
 //! Logits in device memory to what alpha is at any size.
-use crate::cuda::{Buffer, CudaError, Device, Fit, FitScratch, Tap};
+use super::redraw::ColorLines;
+use crate::cuda::{Buffer, CudaError, Device, Fit, FitScratch, Lines, Tap};
 use crate::frame::FrameError;
-use crate::frame::refine::RefineMode;
+use crate::frame::refine::{Guide, RefineMode};
 use crate::frame::upsample::tap;
 use crate::frame::window::cell_side;
 
 /// [`refine::Coefficients`](crate::frame::refine::Coefficients) in device memory.
 pub struct Coefficients {
-    /// Pixels along a side of `offset`.
+    /// Values along a side of `offset`.
     pub(super) side: usize,
-    /// Cells along a side of `slope`; 0 where there is no slope.
+    pub(super) guide: Guide,
+    /// Cells along a side of a slope.
     pub(super) grid: usize,
     pub(super) slope: Buffer<f32>,
     pub(super) offset: Buffer<f32>,
@@ -18,9 +20,26 @@ pub struct Coefficients {
 impl Coefficients {
     /// Alpha is zero everywhere.
     pub fn new(device: &Device, side: usize) -> Result<Self, CudaError> {
-        let grid = side / cell_side(side);
-        let (slope, offset) = (device.zeros(grid * grid)?, device.zeros(side * side)?);
-        Ok(Self { side, grid: 0, slope, offset })
+        let (slope, offset) = (device.zeros(1)?, device.zeros(side * side)?);
+        Ok(Self { side, guide: Guide::None, grid: 0, slope, offset })
+    }
+
+    fn shape(
+        &mut self,
+        device: &Device,
+        guide: Guide,
+        side: usize,
+        grid: usize,
+    ) -> Result<(), CudaError> {
+        (self.guide, self.side, self.grid) = (guide, side, grid);
+        for (buffer, len) in
+            [(&mut self.slope, guide.slopes() * grid * grid), (&mut self.offset, side * side)]
+        {
+            if len > 0 && buffer.len() != len {
+                *buffer = device.zeros(len)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -28,6 +47,7 @@ impl Coefficients {
 pub struct Refine {
     side: usize,
     scratch: FitScratch,
+    lines: Option<ColorLines>,
 }
 
 impl Refine {
@@ -43,7 +63,7 @@ impl Refine {
             cell,
             grid,
         };
-        Ok(Self { side, scratch })
+        Ok(Self { side, scratch, lines: None })
     }
 
     /// Queues: `coefficients` fit `logits` (side, side) to `image` (side, side, 3).
@@ -55,17 +75,26 @@ impl Refine {
         mode: RefineMode,
         coefficients: &mut Coefficients,
     ) -> Result<(), FrameError> {
-        let fit = Fit { image, logits, side: self.side };
-        let Coefficients { side, grid, slope, offset } = coefficients;
-        *side = self.side;
+        let (fit, side) = (Fit { image, logits, side: self.side }, self.side);
         match mode {
             RefineMode::Off => {
-                *grid = 0;
-                Ok(device.fit_alpha(&fit, offset)?)
+                coefficients.shape(device, Guide::None, side, 0)?;
+                Ok(device.fit_alpha(&fit, &mut coefficients.offset)?)
             }
             RefineMode::GuidedFilter => {
-                *grid = self.scratch.grid;
+                coefficients.shape(device, Guide::Luma, side, self.scratch.grid)?;
+                let Coefficients { slope, offset, .. } = coefficients;
                 Ok(device.fit_guided(&fit, &mut self.scratch, slope, offset)?)
+            }
+            RefineMode::ColorLines => {
+                let lines = match self.lines.take() {
+                    Some(lines) => lines,
+                    None => ColorLines::new(device, side)?,
+                };
+                let lines = self.lines.insert(lines);
+                coefficients.shape(device, Guide::Colors, lines.grid(), lines.grid())?;
+                let Coefficients { slope, offset, .. } = coefficients;
+                Ok(lines.fit(device, image, logits, Lines { slopes: slope, offset })?)
             }
         }
     }
