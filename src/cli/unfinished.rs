@@ -96,6 +96,16 @@ impl UnfinishedFolder {
     }
 }
 
+/// A folder of just this name, removed on drop with all that is in it.
+pub fn scratch(path: &Path) -> anyhow::Result<TempDir> {
+    Builder::new()
+        .prefix(path.file_name().unwrap_or_default())
+        .rand_bytes(0)
+        .permissions(Permissions::from_mode(0o777))
+        .tempdir_in(parent_of(path))
+        .with_context(|| format!("cannot make {}", path.display()))
+}
+
 fn temporary() -> Builder<'static, 'static> {
     let mut builder = Builder::new();
     builder.prefix(".mgdsam2-").suffix(".partial");

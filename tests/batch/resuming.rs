@@ -4,8 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -77,8 +78,11 @@ fn a_second_run_on_the_same_journal_is_refused() {
     ends(0, &STILLS, folder.path());
     let journal = fs::File::open(folder.path().join("out/journal.jsonl")).unwrap();
     journal.lock().unwrap();
-    let (_, err) = ends(1, &STILLS, folder.path());
-    assert!(err.contains("another run is at work"), "{err}");
+    let merge = &["batch", "--merge", "--out", "out"][..];
+    for line in [&STILLS[..], merge] {
+        let (_, err) = ends(1, line, folder.path());
+        assert!(err.contains("another run is at work"), "{err}");
+    }
 }
 
 #[test]
@@ -95,9 +99,7 @@ fn ctrl_c_and_sigterm_leave_whole_files_and_no_others() {
             sleep(Duration::from_millis(2));
         }
         let pid = child.id().to_string();
-        assert!(
-            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
-        );
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(2), "{signal}");
         let done = results(&out).len();
         assert!((3..60).contains(&done), "{done} items were done at {signal}");
@@ -150,6 +152,35 @@ fn killed_at_50_random_moments_the_result_is_that_of_an_undisturbed_run() {
             }
         }
         resumed = ended.is_none();
+    }
+}
+
+/// The kernel kills whoever writes a file past its limit, in units of 512 bytes.
+#[test]
+fn nothing_stays_of_a_file_whose_writer_was_killed() {
+    let folder = TempDir::new().unwrap();
+    stills(folder.path(), 3);
+    let out = folder.path().join("out");
+    ends(0, &STILLS, folder.path());
+    let expected = snapshot(&out);
+    let merge = &["batch", "--merge", "--out", "out"][..];
+    for (line, limit, name) in [
+        (&STILLS[..], "0", "job.toml"),
+        (&STILLS, "0", "items.jsonl"),
+        (&STILLS, "1", "result.jsonl"),
+        (merge, "0", "result.jsonl"),
+    ] {
+        fs::remove_file(out.join(name)).unwrap();
+        let killed = Command::new("sh")
+            .args(["-c", "ulimit -f \"$0\" && exec \"$@\"", limit])
+            .args([env!("CARGO_BIN_EXE_mgdsam2"), "-q"])
+            .args(line)
+            .current_dir(folder.path())
+            .status();
+        assert_eq!(killed.unwrap().signal(), Some(libc::SIGXFSZ), "{name}");
+        assert!(!out.join(name).exists(), "{name}");
+        ends(0, line, folder.path());
+        assert_same(&snapshot(&out), &expected);
     }
 }
 

@@ -51,13 +51,14 @@ impl BatchJob {
         Ok(Self { wishes, out, root })
     }
 
-    /// Writes the job into OUT, where report looks for it and a resumed run must not differ.
-    pub fn keep(&self) -> anyhow::Result<()> {
+    /// Writes the job into OUT, where report looks for it and a resumed run must not differ;
+    /// it is written in `scratch`.
+    pub fn keep(&self, scratch: &Path) -> anyhow::Result<()> {
         let path = self.out.join(JOB);
         if path.exists() {
             return self.check_against(&path);
         }
-        let file = UnfinishedFile::new(&path)?;
+        let file = UnfinishedFile::within(Some(scratch), &path)?;
         fs::write(file.path(), toml::to_string(&self.wishes)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         file.finish()

@@ -7,8 +7,9 @@ use super::record::Record;
 use crate::cli::unfinished;
 use anyhow::{Context, bail};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Below OUT: how journals' names begin, and end.
 const NAME: (&str, &str) = ("journal", ".jsonl");
@@ -47,9 +48,17 @@ impl Journal {
         Ok(Self { file, path, length })
     }
 
-    /// A folder of this run's own, beside the journal.
-    pub fn scratch(&self) -> PathBuf {
-        self.path.with_extension("partial")
+    /// A folder of this run's own beside the journal, removed on drop. One of a run that was killed
+    /// goes first; whoever drops the journal before it may lose it to the next.
+    pub fn scratch(&self) -> anyhow::Result<TempDir> {
+        let path = self.path.with_extension("partial");
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            _ => {}
+        }
+        unfinished::scratch(&path)
     }
 
     /// Appends a line: it is on the disk, or it is not there.

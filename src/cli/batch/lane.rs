@@ -23,7 +23,7 @@ pub struct Work<'a, I> {
     /// What runs every frame.
     pub engine: &'a SharedEngine,
     /// Where it is written down.
-    pub journal: Mutex<Journal>,
+    pub journal: Mutex<&'a mut Journal>,
     /// Where unfinished mattes lie.
     pub scratch: &'a Path,
     /// Counts frames.

@@ -25,8 +25,8 @@ pub struct Listing(PathBuf);
 
 impl Listing {
     /// The listing in OUT. A whole batch is listed anew each time, for its data may have grown;
-    /// shards take what the first of them has listed.
-    pub fn make(job: &BatchJob, is_shard: bool) -> anyhow::Result<Self> {
+    /// shards take what the first of them has listed. It is written in `scratch`.
+    pub fn make(job: &BatchJob, is_shard: bool, scratch: &Path) -> anyhow::Result<Self> {
         let listing = Self(job.out.join(LISTING));
         if !(is_shard && listing.0.exists()) {
             let mut items = job.items()?;
@@ -38,7 +38,7 @@ impl Listing {
                 item.frames = known.or_else(|| count(&job.source(item)));
                 anyhow::Ok(())
             })?;
-            listing.write(&items)?;
+            listing.write(&items, scratch)?;
         }
         Ok(listing)
     }
@@ -74,9 +74,9 @@ impl Listing {
         Ok(known)
     }
 
-    fn write(&self, items: &[Item]) -> anyhow::Result<()> {
+    fn write(&self, items: &[Item], scratch: &Path) -> anyhow::Result<()> {
         let context = || format!("cannot write {}", self.0.display());
-        let file = UnfinishedFile::new(&self.0)?;
+        let file = UnfinishedFile::within(Some(scratch), &self.0)?;
         let mut writer = BufWriter::new(File::create(file.path()).with_context(context)?);
         for item in items {
             writeln!(writer, "{}", serde_json::to_string(item)?).with_context(context)?;

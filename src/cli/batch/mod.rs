@@ -22,7 +22,7 @@ pub use shared_engine::SharedEngine;
 use super::Outcome;
 use super::interrupt;
 use super::progress::Bars;
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use args::Shard;
 use item::Key;
 use job::BatchJob;
@@ -33,8 +33,6 @@ use results::Tally;
 use serde_json::json;
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -46,15 +44,16 @@ pub fn run(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
         return merge(typed, bars);
     }
     let job = BatchJob::new(typed)?;
-    job.keep()?;
-    let journal = Journal::open(&job.out, typed.shard)?;
-    let listing = Listing::make(&job, typed.shard.is_some())?;
+    let mut journal = Journal::open(&job.out, typed.shard)?;
+    let scratch = journal.scratch()?;
+    job.keep(scratch.path())?;
+    let listing = Listing::make(&job, typed.shard.is_some(), scratch.path())?;
     let share = Share::of(&listing, typed.shard, &job)?;
     let earlier = share.done;
-    let progress = work(&job, journal, &listing, share, typed, bars)?;
+    let progress = work(&job, &mut journal, scratch.path(), &listing, share, typed, bars)?;
     let mut left = progress.failed;
     if typed.shard.is_none()
-        && let Err(error) = results::write(&job.out, &listing)
+        && let Err(error) = results::write(&job.out, &listing, scratch.path())
     {
         // The journal has it all: the next run writes it.
         tracing::warn!("{error:#}");
@@ -113,20 +112,17 @@ fn finished(out: &Path) -> anyhow::Result<HashSet<Key>> {
 /// Lets the lanes do what is to be done.
 fn work(
     job: &BatchJob,
-    journal: Journal,
+    journal: &mut Journal,
+    scratch: &Path,
     listing: &Listing,
     share: Share,
     typed: &BatchArgs,
     bars: &Bars,
 ) -> anyhow::Result<Progress> {
-    // Of a run that was killed, be it after its last item.
-    let scratch = journal.scratch();
-    remove(&scratch)?;
     if !share.wanted.contains(&true) {
         return Ok(Progress::default());
     }
     let engine = SharedEngine::open(&job.engine()?, bars)?;
-    super::unfinished::make_folder(&scratch)?;
     let bar = bars.frames(Some(share.frames));
     let wanted = share.wanted;
     let items = listing.items()?.zip(wanted).filter(|(_, wanted)| *wanted).map(|(item, _)| item);
@@ -135,7 +131,7 @@ fn work(
         items: Mutex::new(items),
         engine: &engine,
         journal: Mutex::new(journal),
-        scratch: &scratch,
+        scratch,
         bar: &bar,
         json: typed.json,
         progress: Mutex::default(),
@@ -149,22 +145,16 @@ fn work(
     });
     bar.finish_and_clear();
     ended?;
-    remove(&scratch)?;
     let progress = work.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Progress { time: started.elapsed(), ..progress })
 }
 
-/// Removes a folder of what was not finished.
-fn remove(scratch: &Path) -> anyhow::Result<()> {
-    match fs::remove_dir_all(scratch) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.with_context(|| format!("cannot remove {}", scratch.display())),
-    }
-}
-
 fn merge(typed: &BatchArgs, bars: &Bars) -> anyhow::Result<Outcome> {
     let out = job::out(typed)?;
-    let tally = results::write(&out, &Listing::found(&out)?)?;
+    let listing = Listing::found(&out)?;
+    // A whole run's, which would write the same file.
+    let journal = Journal::open(&out, None)?;
+    let tally = results::write(&out, &listing, journal.scratch()?.path())?;
     let Tally { done, failed, missing } = tally;
     if typed.json {
         println!("{}", json!({ "done": done, "failed": failed, "missing": missing }));

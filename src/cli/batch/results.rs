@@ -30,8 +30,8 @@ struct Place {
     is_done: bool,
 }
 
-/// Writes `out/result.jsonl`, whole.
-pub fn write(out: &Path, listing: &Listing) -> anyhow::Result<Tally> {
+/// Writes `out/result.jsonl`, whole, in `scratch` until it is complete.
+pub fn write(out: &Path, listing: &Listing, scratch: &Path) -> anyhow::Result<Tally> {
     let context = || format!("cannot write {}", out.join(RESULT).display());
     let journals = journal::all(out)?;
     let places = places(&journals)?;
@@ -40,7 +40,7 @@ pub fn write(out: &Path, listing: &Listing) -> anyhow::Result<Tally> {
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         readers.push(BufReader::new(file));
     }
-    let file = UnfinishedFile::new(&out.join(RESULT))?;
+    let file = UnfinishedFile::within(Some(scratch), &out.join(RESULT))?;
     let mut writer = BufWriter::new(File::create(file.path()).with_context(context)?);
     let (mut tally, mut line) = (Tally::default(), Vec::new());
     for item in listing.items()? {
