@@ -99,7 +99,7 @@ impl Composite {
             }
             _ => coefficients,
         };
-        if foreground == Foreground::Estimated && target.format != PixelFormat::Gray8 {
+        if foreground == Foreground::Estimated && !is_grey(target.format) {
             plan.estimated = self.guess(frame, coefficients, &plan);
             plan.with_chroma |= plan.estimated;
         }
