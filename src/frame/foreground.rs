@@ -8,7 +8,8 @@
 //!
 //! All this holds for any colours that are affine in each other, R'G'B' and Y'CbCr alike.
 use super::colorimetry::Affine;
-use super::refine::round_to_byte;
+use super::measure::measure_row;
+use super::separate::{Around, Guess, separate_row, to_guess, way_between};
 use super::vector::vectorised;
 
 /// Which colours go with alpha.
@@ -22,7 +23,7 @@ pub enum Foreground {
 }
 
 /// Pixels along a cell's side.
-const CELL: usize = 8;
+pub(super) const CELL: usize = 8;
 
 /// Of so many rows one is measured: two of a cell's eight.
 pub(super) const ROW_STEP: usize = 4;
@@ -31,16 +32,21 @@ pub(super) const ROW_STEP: usize = 4;
 /// 16.
 const PRIOR: f32 = 3.0;
 
+/// Cells more in a row of [`Guess`]es: the first once before it, the last twice after.
+const BEYOND: usize = 3;
+
 /// Foreground's three colours and their weight, then background's.
 ///
 /// Colours times weight while they are summed, then colours alone.
-type Sums = [f32; 8];
+pub(super) type Sums = [f32; 8];
 
 /// Guesses at both colours all over a frame. Scratch is kept from frame to frame.
 #[derive(Debug, Default)]
 pub(super) struct Guesses {
     /// Finest first; each has half the columns and rows of the one before, rounded up.
     levels: Vec<Level>,
+    /// Of the finest level, in the target's colours; each row goes on [`BEYOND`] the frame.
+    guesses: Vec<Guess>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +66,6 @@ impl Guesses {
             }
             let level = &mut self.levels[depth];
             (level.columns, level.rows, depth) = (columns, rows, depth + 1);
-            level.cells.clear();
             level.cells.resize(columns * rows, Sums::default());
             if columns * rows == 1 {
                 return self.levels.truncate(depth);
@@ -73,6 +78,9 @@ impl Guesses {
     pub(super) fn measure(&mut self, y: usize, samples: &[Vec<u16>; 3], alpha: &[u8]) {
         let Level { columns, cells, .. } = &mut self.levels[0];
         let cells = &mut cells[y / CELL * *columns..][..*columns];
+        if y.is_multiple_of(CELL) {
+            cells.fill(Sums::default());
+        }
         measure_row(samples, alpha, cells);
     }
 
@@ -94,17 +102,30 @@ impl Guesses {
             let (finer, coarser) = self.levels.split_at_mut(depth);
             spread(&coarser[0], &mut finer[depth - 1]);
         }
-        let outputs = [0, 1, 2].map(|i| to_target.output(i));
-        convert(&mut self.levels[0].cells, &outputs);
+        self.convert(&[0, 1, 2].map(|i| to_target.output(i)));
         true
+    }
+
+    fn convert(&mut self, outputs: &[([f32; 3], f32); 3]) {
+        let Level { columns, rows, ref cells } = self.levels[0];
+        self.guesses.resize((columns + BEYOND) * rows, [0; 8]);
+        let rows = self.guesses.chunks_exact_mut(columns + BEYOND);
+        for (cells, guesses) in cells.chunks_exact(columns).zip(rows) {
+            convert_row(cells, outputs, &mut guesses[1..]);
+            guesses[0] = guesses[1];
+            let last = guesses[columns];
+            guesses[columns + 1..].fill(last);
+        }
     }
 
     /// Row `y` in the target's colours: foreground's where `alpha` is between.
     pub(super) fn separate(&mut self, y: usize, alpha: &[u8], colours: &mut [Vec<u8>; 3]) {
-        let Level { columns, rows, cells } = &self.levels[0];
-        let (above, weight) = between(y);
-        let row = |r: usize| &cells[r.min(rows - 1) * columns..][..*columns];
-        separate_row([row(above.saturating_sub(1)), row(above)], weight, alpha, colours);
+        let Level { columns, rows, .. } = self.levels[0];
+        let y = y + CELL / 2;
+        let row =
+            |r: usize| &self.guesses[r.min(rows - 1) * (columns + BEYOND)..][..columns + BEYOND];
+        let (above, below) = (row((y / CELL).saturating_sub(1)), row(y / CELL));
+        separate_row(Around { above, below, way: way_between(y) }, alpha, colours);
     }
 }
 
@@ -125,72 +146,20 @@ vectorised! {
     }
 }
 
-/// The cell whose centre follows pixel `x`'s, and how far `x` is on its way there from the one
-/// before.
-fn between(x: usize) -> (usize, f32) {
-    let shifted = x + CELL / 2;
-    (shifted / CELL, ((shifted % CELL) as f32 + 0.5) / CELL as f32)
+/// Sums of two by two.
+fn gather(finer: &Level, coarser: &mut Level) {
+    let pairs = finer.cells.chunks(2 * finer.columns);
+    for (pair, sums) in pairs.zip(coarser.cells.chunks_exact_mut(coarser.columns)) {
+        sums.fill(Sums::default());
+        pair.chunks_exact(finer.columns).for_each(|row| gather_row(row, sums));
+    }
 }
 
 vectorised! {
-    fn measure_row(samples: &[Vec<u16>; 3], alpha: &[u8], cells: &mut [Sums]) {
-        let [(s0, rest0), (s1, rest1), (s2, rest2)] = samples.each_ref().map(|s| s.as_chunks());
-        let (alphas, alpha_rest) = alpha.as_chunks();
-        let pixels = alphas.iter().zip(s0).zip(s1).zip(s2);
-        for (cell, (((alpha, s0), s1), s2)) in cells.iter_mut().zip(pixels) {
-            measure_cell([s0, s1, s2], alpha, cell);
-        }
-        if let Some(cell) = cells.get_mut(alphas.len()) {
-            // The last pixel again and again; none of a whole cell's weight is lost.
-            let last = |rest: &[u16]| std::array::from_fn(|i| rest[i.min(rest.len() - 1)]);
-            let alpha = std::array::from_fn(|i| alpha_rest[i.min(alpha_rest.len() - 1)]);
-            measure_cell([&last(rest0), &last(rest1), &last(rest2)], &alpha, cell);
-        }
-    }
-}
-
-/// Weights are eighth powers: a pixel that is half one and half the other hardly counts.
-#[inline(always)]
-fn measure_cell(samples: [&[u16; CELL]; 3], alpha: &[u8; CELL], sums: &mut Sums) {
-    let (foreground, background) = sums.split_at_mut(4);
-    match u64::from_le_bytes(*alpha) {
-        0 => measure_one(samples, &[255; CELL], background),
-        u64::MAX => measure_one(samples, &[255; CELL], foreground),
-        _ => {
-            let mut weights = [[0; CELL]; 2];
-            for (i, &alpha) in alpha.iter().enumerate() {
-                weights[0][i] = eighth_power(alpha);
-                weights[1][i] = eighth_power(255 - alpha);
-            }
-            measure_one(samples, &weights[0], foreground);
-            measure_one(samples, &weights[1], background);
-        }
-    }
-}
-
-#[inline(always)]
-fn measure_one(samples: [&[u16; CELL]; 3], weights: &[u32; CELL], sums: &mut [f32]) {
-    for (sum, samples) in sums.iter_mut().zip(samples) {
-        let products = weights.iter().zip(samples).map(|(weight, s)| weight * u32::from(*s));
-        *sum += products.sum::<u32>() as f32 * (1.0 / 255.0);
-    }
-    sums[3] += weights.iter().sum::<u32>() as f32 * (1.0 / 255.0);
-}
-
-/// Of 0..=255, in 0..=255.
-#[inline(always)]
-fn eighth_power(value: u8) -> u32 {
-    let square = |value: u32| (value * value + 255) >> 8;
-    square(square(square(u32::from(value))))
-}
-
-/// Sums of two by two.
-fn gather(finer: &Level, coarser: &mut Level) {
-    for (y, cells) in finer.cells.chunks_exact(finer.columns).enumerate() {
-        let row = &mut coarser.cells[y / 2 * coarser.columns..][..coarser.columns];
-        for (sums, pair) in row.iter_mut().zip(cells.chunks(2)) {
-            for cell in pair {
-                sums.iter_mut().zip(cell).for_each(|(sum, value)| *sum += value);
+    fn gather_row(finer: &[Sums], coarser: &mut [Sums]) {
+        for (x, cell) in finer.iter().enumerate() {
+            for (sum, value) in coarser[x / 2].iter_mut().zip(cell) {
+                *sum += value;
             }
         }
     }
@@ -236,92 +205,14 @@ fn mean(sums: Sums, prior: Sums, weight: f32) -> Sums {
 }
 
 vectorised! {
-    fn convert(cells: &mut [Sums], outputs: &[([f32; 3], f32); 3]) {
-        for colours in cells.as_flattened_mut().as_chunks_mut::<4>().0 {
-            let [s0, s1, s2, _] = *colours;
-            for (colour, (weights, k)) in colours.iter_mut().zip(outputs) {
-                *colour = s0 * weights[0] + s1 * weights[1] + s2 * weights[2] + k;
+    /// Both colours of each cell in the target's, as [`Guess`]es.
+    fn convert_row(cells: &[Sums], outputs: &[([f32; 3], f32); 3], guesses: &mut [Guess]) {
+        for (cell, guess) in cells.iter().zip(guesses) {
+            for (i, guess) in guess.iter_mut().enumerate() {
+                let samples = &cell[i & 4..];
+                let (w, k) = outputs[(i & 3).min(2)];
+                *guess = to_guess(samples[0] * w[0] + samples[1] * w[1] + samples[2] * w[2] + k);
             }
-        }
-    }
-}
-
-vectorised! {
-    /// Half a cell's pixels lie before the first centre, then a cell's between two.
-    /// `rows` are the cells above and below, of which the latter count as `weight` says.
-    fn separate_row(
-        rows: [&[Sums]; 2],
-        weight: f32,
-        alpha: &[u8],
-        colours: &mut [Vec<u8>; 3],
-    ) {
-        let head = alpha.len().min(CELL / 2);
-        let [c0, c1, c2] = colours.each_mut().map(|row| row.split_at_mut(head));
-        let (first, alpha) = alpha.split_at(head);
-        separate_part(ends(rows, weight, 0), CELL / 2, first, [c0.0, c1.0, c2.0]);
-        let (alphas, rest) = alpha.as_chunks::<CELL>();
-        let [(c0, rest0), (c1, rest1), (c2, rest2)] =
-            [c0.1, c1.1, c2.1].map(|row| row.as_chunks_mut::<CELL>());
-        let pixels = alphas.iter().zip(c0).zip(c1).zip(c2);
-        for (cell, (((alpha, c0), c1), c2)) in pixels.enumerate() {
-            if !matches!(u64::from_le_bytes(*alpha), 0 | u64::MAX) {
-                separate_cell(ends(rows, weight, 1 + cell), alpha, [c0, c1, c2]);
-            }
-        }
-        if !rest.is_empty() {
-            let ends = ends(rows, weight, 1 + alphas.len());
-            separate_part(ends, 0, rest, [rest0, rest1, rest2]);
-        }
-    }
-}
-
-/// Guesses at the centres of the cells before and after the `n`th way between two, at a place
-/// between two rows of cells; the first and the last cell stand for those beyond.
-#[inline(always)]
-fn ends([above, below]: [&[Sums]; 2], weight: f32, n: usize) -> [Sums; 2] {
-    let mut ends = [Sums::default(); 2];
-    for (end, cell) in ends.iter_mut().zip([n.saturating_sub(1), n.min(above.len() - 1)]) {
-        for (i, end) in end.iter_mut().enumerate() {
-            *end = above[cell][i] + (below[cell][i] - above[cell][i]) * weight;
-        }
-    }
-    ends
-}
-
-/// Less than a cell's pixels, of which the first is the `first`th of eight on the way.
-#[inline(always)]
-fn separate_part(ends: [Sums; 2], first: usize, alpha: &[u8], colours: [&mut [u8]; 3]) {
-    let (mut alphas, mut cell) = ([0; CELL], [[0; CELL]; 3]);
-    let range = first..first + alpha.len();
-    alphas[range.clone()].copy_from_slice(alpha);
-    for (cell, colour) in cell.iter_mut().zip(&colours) {
-        cell[range.clone()].copy_from_slice(colour);
-    }
-    separate_cell(ends, &alphas, cell.each_mut());
-    for (cell, colour) in cell.iter().zip(colours) {
-        colour.copy_from_slice(&cell[range.clone()]);
-    }
-}
-
-/// The pixels from one cell's centre to the next, where both colours' guesses are given.
-#[inline(always)]
-fn separate_cell(ends: [Sums; 2], alpha: &[u8; CELL], colours: [&mut [u8; CELL]; 3]) {
-    // What the module's formula gives each guess and the pixel.
-    let (mut a, mut of_foreground, mut of_background) = ([0.0; CELL], [0.0; CELL], [0.0; CELL]);
-    for i in 0..CELL {
-        a[i] = f32::from(alpha[i]) * (1.0 / 255.0);
-        of_foreground[i] = 1.0 - a[i] * a[i];
-        of_background[i] = a[i] * a[i] - a[i];
-    }
-    for (channel, colour) in colours.into_iter().enumerate() {
-        let between = |at: usize, i: usize| {
-            ends[0][at] + (ends[1][at] - ends[0][at]) * ((i as f32 + 0.5) / CELL as f32)
-        };
-        for i in 0..CELL {
-            let foreground = between(channel, i) * of_foreground[i];
-            let background = between(4 + channel, i) * of_background[i];
-            let separated = round_to_byte(foreground + background + a[i] * f32::from(colour[i]));
-            colour[i] = if alpha[i] == 0 { colour[i] } else { separated };
         }
     }
 }

@@ -106,6 +106,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) guess_settle(Composite p) 
     }
 }
 
+// A colour of -256..=511 in 1/32 of a byte's steps.
+static __device__ __forceinline__ float to_guess(float colour) {
+    return rintf(fmaxf(fminf(32.0f * colour, 16352.0f) + 8192.0f, 0.0f)) - 8192.0f;
+}
+
 // A cell of the finest level a thread, in the target's colours.
 extern "C" __global__ void __launch_bounds__(THREADS) guess_spread(Composite p) {
     const Guesses &g = p.guesses;
@@ -114,30 +119,36 @@ extern "C" __global__ void __launch_bounds__(THREADS) guess_spread(Composite p) 
     Sums guess = g.depth > 1 ? spread(g, 0, i) : g.cells[i];
     for (u32 half = 0; half < 8; half += 4) {
         float s[3] = {guess.of[half], guess.of[half + 1], guess.of[half + 2]};
-        for (u32 c = 0; c < 3; c++) guess.of[half + c] = weighted(s, p.to_target.m[c], p.to_target.k[c]);
+        for (u32 c = 0; c < 3; c++) guess.of[half + c] = to_guess(weighted(s, p.to_target.m[c], p.to_target.k[c]));
     }
     g.cells[i] = guess;
 }
 
+static __device__ __forceinline__ int product(int a, int b) { return (a * b + (1 << 14)) >> 15; }
+
+static __device__ __forceinline__ int between(float from, float to, int way) {
+    return (int)from + product((int)to - (int)from, way);
+}
+
 // One of the eight at an output pixel, between the centres of cells: along columns first.
-static __device__ __forceinline__ float guess_at(const Guesses &g, u32 n, u32 x, u32 y) {
+static __device__ __forceinline__ int guess_at(const Guesses &g, u32 n, u32 x, u32 y) {
     u32 across = x + CELL / 2, down = y + CELL / 2, c = across / CELL, r = down / CELL;
     u32 left = c ? c - 1 : 0, right = min(c, g.columns[0] - 1);
     const Sums *above = g.cells + (r ? r - 1 : 0) * g.columns[0];
     const Sums *below = g.cells + min(r, g.rows[0] - 1) * g.columns[0];
-    float wx = ((float)(across % CELL) + 0.5f) / CELL, wy = ((float)(down % CELL) + 0.5f) / CELL;
-    float a = above[left].of[n] + (below[left].of[n] - above[left].of[n]) * wy;
-    float b = above[right].of[n] + (below[right].of[n] - above[right].of[n]) * wy;
-    return a + (b - a) * wx;
+    int way = (2 * (down % CELL) + 1) * 2048;
+    int a = between(above[left].of[n], below[left].of[n], way);
+    int b = between(above[right].of[n], below[right].of[n], way);
+    return between(a, b, (2 * (across % CELL) + 1) * 2048);
 }
 
-// Colours become the foreground's own, as far as they are it.
+// Colours become the foreground's own, as far as they are it: `src/frame/separate.rs` in its words.
 static __device__ __forceinline__ void separate(const Guesses &g, u32 x, u32 y, u32 alpha, u32 colour[3]) {
     if (alpha == 0 || alpha == 255) return;
-    float a = (float)alpha * (1.0f / 255.0f);
+    int a = alpha * 257 >> 1, square = product(a, a);
     for (u32 i = 0; i < 3; i++) {
-        float foreground = guess_at(g, i, x, y), background = guess_at(g, 4 + i, x, y);
-        float against = (float)colour[i] - a * foreground - (1.0f - a) * background;
-        colour[i] = to_byte(foreground + a * against);
+        int foreground = product(guess_at(g, i, x, y), 32767 - square);
+        int background = product(guess_at(g, 4 + i, x, y), square - a);
+        colour[i] = whole_byte(foreground + background + product(colour[i] << 5, a) + 16);
     }
 }
