@@ -10,17 +10,20 @@ use crate::onnx::{Interpolation::Bilinear, Scope, Tensor, Window2d};
 const PROMPT_LIMIT: f32 = 6.0;
 
 /// `image` (B, 3, 2S, 2S) normalised and `embedding` (V, drm_img_dim, S / 4, S / 4) to logits
-/// (B, 1, 2S, 2S): those of `prompt` (B, 1, side, side), corrected, where there is one.
+/// (B, 1, 2S, 2S): those of `prompt`'s mask (B, 1, side, side), corrected, where it counts (1, not 0).
 pub fn detail_refinement<'c>(
     s: &Scope<'c>,
     c: &Config,
     image: &Tensor<'c>,
     embedding: &Tensor<'c>,
-    prompt: Option<&Tensor<'c>>,
+    prompt: Option<&[Tensor<'c>; 2]>,
 ) -> Tensor<'c> {
-    let Some(prompt) = prompt else { return refined(s, c, image, fuse_views(s, embedding)) };
+    let Some([mask, has_mask]) = prompt else {
+        return refined(s, c, image, fuse_views(s, embedding));
+    };
     let [low, high] = [-PROMPT_LIMIT, PROMPT_LIMIT].map(|limit| s.scalar(limit));
-    let prompt = prompt.within(s).maximum(&low).minimum(&high);
+    let has_mask = has_mask.within(s);
+    let prompt = mask.within(s).mul(&has_mask).maximum(&low).minimum(&high);
     let x = fuse_views(s, embedding);
     let conv = s.at("prompt_in_conv");
     let weight = conv.weight("weight", &[c.drm_img_dim, 1, 3, 3]);
@@ -28,8 +31,17 @@ pub fn detail_refinement<'c>(
     let seen = prompt.resize(x.shape[2], x.shape[3], Bilinear);
     let x = x.add(&seen.within(&conv).conv2d(&weight, None, window));
     let [height, width] = [image.shape[2], image.shape[3]];
+    let logits = calibrated(s, &refined(s, c, image, x), &has_mask);
     // The same as bilinear, and faster.
-    refined(s, c, image, x).add(&prompt.resize_antialiased(height, width))
+    logits.add(&prompt.resize_antialiased(height, width))
+}
+
+/// Scaled and moved where there is no mask to be corrected.
+fn calibrated<'c>(s: &Scope<'c>, logits: &Tensor<'c>, has_mask: &Tensor<'c>) -> Tensor<'c> {
+    let unprompted = s.scalar(1.0).sub(has_mask);
+    let [scale, offset] = ["no_prompt_scale", "no_prompt_offset"]
+        .map(|name| unprompted.mul(&s.value(&s.weight(name, &[1]))));
+    logits.mul(&has_mask.add(&scale)).add(&offset)
 }
 
 /// The fused views `x` with the image's own detail, to logits.

@@ -27,7 +27,9 @@ pub fn image_graph(
     let logits = decode(&graph.root(), c, &image, &encoded, prompt.as_ref());
     let mut unused = unused_keys(c);
     if prompt.is_none() {
-        unused.extend(["mask_downscaling.".into(), "detail_enhance.prompt_in_conv.".into()]);
+        let of_prompts =
+            ["mask_downscaling.", "detail_enhance.prompt_in_conv.", "detail_enhance.no_prompt_"];
+        unused.extend(of_prompts.map(String::from));
     }
     graph.reject_extra_keys(&unused);
     graph.finish(&[(&signature.outputs[0].name, &logits)])
@@ -124,10 +126,8 @@ fn decode<'c>(
     let logits = match c.ablates(Ablation::Drm) {
         true => unrefined(&decoded.mask_logits, [image.shape[2], image.shape[3]]),
         false => {
-            let corrected =
-                prompt.filter(|_| c.drm_prompt).map(|[mask, has_mask]| mask.mul(has_mask));
-            let s = s.at("detail_enhance");
-            detail_refinement(&s, c, image, &decoded.embedding, corrected.as_ref())
+            let corrected = prompt.filter(|_| c.drm_prompt);
+            detail_refinement(&s.at("detail_enhance"), c, image, &decoded.embedding, corrected)
         }
     };
     s.tap("output.logits", &logits);

@@ -20,6 +20,8 @@ keys load unchanged. Nano (`NANO`) switches all on. What they change, and nothin
     detail_enhance.prompt_in_conv              3x3, 1 -> `drm_img_dim`, of the mask at S/2,
                                                added to the fused views; the mask itself, enlarged
                                                bilinearly, is added to the logits
+    detail_enhance.no_prompt_scale, _offset    1 each: where there is no mask, logits are so many
+                                               times as large, and more by so much
 
 With the first two, the mask decoder's upscaled embedding is `drm_img_dim` wide (d_model / 8 as published,
 d_model / 4 in nano). The heads that do not reach the logits (IoU, object score) are left out.
@@ -226,7 +228,7 @@ class MgdSam2(nn.Module):
         image_pe = self.pe_layer(*levels[2].shape[-2:])
         dense_prompt = self.dense_prompt(mask, has_mask)
         embedding, masks = self.sam_mask_decoder(levels, dense_prompt, image_pe)
-        return self.detail_enhance(image, embedding, mask * has_mask), masks
+        return self.detail_enhance(image, embedding, mask, has_mask), masks
 
     def dense_prompt(self, mask: Tensor, has_mask: Tensor) -> Tensor:
         """The mask as each view sees it, (5B, C, S/16, S/16), or what stands for none."""

@@ -67,14 +67,19 @@ class DetailEnhance(nn.Module):
         )
         self.out_conv = nn.Conv2d(16, outputs, 1)
         self.prompt_in_conv = nn.Conv2d(1, d, 3, padding=1, bias=False) if c.drm_prompt else None
+        if c.drm_prompt:
+            self.no_prompt_scale = nn.Parameter(torch.ones(1))
+            self.no_prompt_offset = nn.Parameter(torch.zeros(1))
 
-    def forward(self, image: Tensor, embedding: Tensor, prompt: Tensor) -> Tensor:
-        """(B, 3, 2S, 2S), (5B, C, S/4, S/4), (B, 1, S/2, S/2) -> logits (B, 1, 2S, 2S)."""
+    def forward(self, image: Tensor, embedding: Tensor, mask: Tensor, has_mask: Tensor) -> Tensor:
+        """(B, 3, 2S, 2S), (5B, C, S/4, S/4), (B, 1, S/2, S/2), (B, 1, 1, 1) -> logits (B, 1, 2S, 2S)."""
         if self.prompt_in_conv is None:
             return self.refine(image, embedding, 0.0)
-        prompt = prompt.clamp(-PROMPT_LIMIT, PROMPT_LIMIT)
+        prompt = (mask * has_mask).clamp(-PROMPT_LIMIT, PROMPT_LIMIT)
         logits = self.refine(image, embedding, self.prompt_in_conv(prompt))
-        return logits + resize_like(prompt, logits)
+        unprompted = 1 - has_mask
+        logits = logits * (has_mask + unprompted * self.no_prompt_scale)
+        return logits + unprompted * self.no_prompt_offset + resize_like(prompt, logits)
 
     def refine(self, image: Tensor, embedding: Tensor, prompt: Tensor | float) -> Tensor:
         locals_, globals_ = separate(embedding)
