@@ -7,7 +7,7 @@ use gstmgdsam2::backend::Engine;
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::cuda::Device;
 use gstmgdsam2::session::{
-    DeviceExchange, Exchange, Frame, Held, MemoryState, Prompt, Propagation, Session,
+    DeviceExchange, Exchange, Frame, Held, MemoryState, Prompt, Propagation, RefineMode, Session,
 };
 use gstmgdsam2::signature::ElementType;
 use gstmgdsam2::synth::Kind;
@@ -28,6 +28,9 @@ pub fn whatever_follows_an_object_does_so_on_the_device(device: &Device) {
     ] {
         let mut host = World::of(kind, detail, here);
         let mut there = World::of(kind, detail, emulated).on(device);
+        for world in [&mut host, &mut there] {
+            world.session.set_refine(RefineMode::ColorLines);
+        }
         let mut was_present = false;
         for index in (0..60).step_by(3) {
             let [want, got] = [&mut host, &mut there].map(|world| step(world, index));
