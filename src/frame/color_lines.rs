@@ -47,6 +47,9 @@ pub(super) struct ColorLines {
     windows: BoxMean,
     /// Alpha of one row of the picture.
     row: Vec<f32>,
+    /// Sums over a cell's rows: of samples, and of alpha.
+    bytes: Vec<u16>,
+    columns: Vec<f32>,
 }
 
 /// The colours of the six different members of a symmetric matrix.
@@ -70,6 +73,8 @@ impl ColorLines {
             product: plane(),
             windows: BoxMean::new(grid),
             row: vec![0.0; side],
+            bytes: vec![0; 3 * side],
+            columns: vec![0.0; side],
         }
     }
 
@@ -99,27 +104,25 @@ impl ColorLines {
         from_black(&self.fits, offset);
     }
 
-    /// Colours and alpha of cells.
+    /// Colours and alpha of cells, a row of them at a time.
     fn gather(&mut self, image: &[u8], logits: &[f32]) {
         let Self { side, cell, grid, .. } = *self;
         let scale = 1.0 / (cell * cell) as f32;
-        self.colours.iter_mut().for_each(|plane| plane.fill(-0.5));
-        self.alpha.fill(0.0);
-        for (y, (logits, image)) in
-            logits.chunks_exact(side).zip(image.chunks_exact(3 * side)).enumerate()
-        {
-            let start = y / cell * grid;
-            sigmoid_row(logits, &mut self.row);
-            let alphas = self.row.chunks_exact(cell).zip(&mut self.alpha[start..]);
-            alphas.for_each(|(alphas, sum)| {
-                *sum += alphas.iter().map(|a| a.max(0.0)).sum::<f32>() * scale
-            });
-            for (i, plane) in self.colours.iter_mut().enumerate() {
-                let cells = image.chunks_exact(3 * cell).zip(&mut plane[start..]);
-                for (pixels, sum) in cells {
-                    let bytes: u32 = pixels.iter().skip(i).step_by(3).map(|&b| u32::from(b)).sum();
-                    *sum += bytes as f32 * (scale / 255.0);
+        let rows = image.chunks_exact(3 * side * cell).zip(logits.chunks_exact(side * cell));
+        for (y, (image, logits)) in rows.enumerate() {
+            self.bytes.fill(0);
+            self.columns.fill(0.0);
+            for (image, logits) in image.chunks_exact(3 * side).zip(logits.chunks_exact(side)) {
+                sigmoid_row(logits, &mut self.row);
+                add_row(image, &self.row, &mut self.bytes, &mut self.columns);
+            }
+            let (bytes, columns) = (&self.bytes, &self.columns);
+            for (x, pixels) in bytes.chunks_exact(3 * cell).enumerate() {
+                for (i, plane) in self.colours.iter_mut().enumerate() {
+                    let sum: u16 = pixels.iter().skip(i).step_by(3).sum();
+                    plane[y * grid + x] = f32::from(sum) * (scale / 255.0) - 0.5;
                 }
+                self.alpha[y * grid + x] = columns[x * cell..][..cell].iter().sum::<f32>() * scale;
             }
         }
     }
@@ -160,6 +163,18 @@ impl ColorLines {
                 0..3 => stretch_slope(&self.product, gain, &self.trust, fit),
                 _ => stretch_offset(&self.product, gain, &self.trust, &self.alpha, fit),
             }
+        }
+    }
+}
+
+vectorised! {
+    /// Alpha that is not a number is 0.
+    fn add_row(image: &[u8], alpha: &[f32], bytes: &mut [u16], columns: &mut [f32]) {
+        for (sum, byte) in bytes.iter_mut().zip(image) {
+            *sum += u16::from(*byte);
+        }
+        for (sum, alpha) in columns.iter_mut().zip(alpha) {
+            *sum += alpha.max(0.0);
         }
     }
 }

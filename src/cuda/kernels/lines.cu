@@ -54,21 +54,21 @@ extern "C" __global__ void __launch_bounds__(THREADS) lines_gather(Lines p) {
     u32 i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= p.grid * p.grid) return;
     float scale = 1.0f / (float)(p.cell * p.cell);
-    float colours[3] = {-0.5f, -0.5f, -0.5f}, alpha = 0.0f;
-    for (u32 row = 0; row < p.cell; row++) {
-        size_t start = (size_t)(i / p.grid * p.cell + row) * p.side + i % p.grid * p.cell;
-        u32 bytes[3] = {0, 0, 0};
-        float alphas = 0.0f;
-        for (u32 x = 0; x < p.cell; x++) {
-            for (u32 c = 0; c < 3; c++) bytes[c] += p.image[3 * (start + x) + c];
+    u32 bytes[3] = {0, 0, 0};
+    float alpha = 0.0f;
+    size_t start = (size_t)(i / p.grid * p.cell) * p.side + i % p.grid * p.cell;
+    for (u32 x = 0; x < p.cell; x++) {
+        float column = 0.0f;
+        for (u32 y = 0; y < p.cell; y++) {
+            size_t at = start + (size_t)y * p.side + x;
+            for (u32 c = 0; c < 3; c++) bytes[c] += p.image[3 * at + c];
             // Not-a-number is 0.
-            alphas += fmaxf(sigmoid(p.logits[start + x]), 0.0f);
+            column += fmaxf(sigmoid(p.logits[at]), 0.0f);
         }
-        for (u32 c = 0; c < 3; c++) colours[c] += (float)bytes[c] * (scale / 255.0f);
-        alpha += alphas * scale;
+        alpha += column;
     }
-    for (u32 c = 0; c < 3; c++) plane_of(p, p.colours, c)[i] = colours[c];
-    p.alpha[i] = alpha;
+    for (u32 c = 0; c < 3; c++) plane_of(p, p.colours, c)[i] = (float)bytes[c] * (scale / 255.0f) - 0.5f;
+    p.alpha[i] = alpha * scale;
 }
 
 // Means of colours, and their covariances as L D Lt: inverses of D, then L's members.
