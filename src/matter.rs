@@ -102,7 +102,7 @@ pub struct Incoming<J> {
 struct PreparedFrame<J>(J, Options, Times, Option<(Exchange, Vec<Prompt>)>);
 /// Inferred: the picture and its logits.
 struct InferredFrame<J>(J, Options, Times, Option<Exchange>, Option<MemoryState>);
-/// Refined: what turns luma into alpha.
+/// Refined: what turns a frame's colours into alpha.
 struct RefinedFrame<J>(J, Options, Times, Option<Fitted>, Option<MemoryState>);
 
 /// A frame whose matte is written.

@@ -68,7 +68,7 @@ impl Steady {
     }
 }
 
-/// What turns luma into alpha.
+/// What turns a frame's colours into alpha.
 #[derive(Default)]
 pub struct Fitted {
     host: Coefficients,

@@ -31,7 +31,7 @@ pub struct MatteArgs {
     /// Which object.
     #[command(flatten)]
     pub object: ObjectArgs,
-    /// Infer every N-th frame; those between get the last result on their own luma
+    /// Infer every N-th frame; those between get the last result on their own colours
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub interval: u32,
     /// Composite over a colour (rrggbb) instead of keeping alpha
