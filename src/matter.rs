@@ -194,10 +194,10 @@ fn prepare<J: Job, P>(
             squash.run(&job, &mut exchange)
         });
         done?;
-        let looker = looker.as_ref().filter(|_| options.propagation.is_on);
+        let is_tracked = options.propagation.is_on;
         let (look, done) = timed(|| {
             let _span = tracing::trace_span!("look").entered();
-            looker.map_or(Ok(()), |looker| looker.look(&mut exchange))
+            looker.as_ref().map_or(Ok(()), |looker| looker.look(&mut exchange, is_tracked))
         });
         done?;
         frames_since = Some(0);

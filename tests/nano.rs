@@ -4,10 +4,10 @@ use gstmgdsam2::backend::openvino::{OpenVino, Options};
 use gstmgdsam2::backend::{Engine, Tensor};
 use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::engines::Recipe;
-use gstmgdsam2::model::image_graph;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
+use gstmgdsam2::model::{detail_decoder_graph, detail_encoder_graph};
 use gstmgdsam2::onnx::{Graph, OnnxModel};
-use gstmgdsam2::signature::detail::{DetailShape, whole};
+use gstmgdsam2::signature::detail::{self, DetailShape};
 use gstmgdsam2::signature::{ElementType, Precision, Signature, TensorSpec};
 use safetensors::SafeTensors;
 use std::path::PathBuf;
@@ -29,20 +29,29 @@ fn tensor(fixture: &SafeTensors, name: &str, spec: &TensorSpec) -> Tensor {
     }
 }
 
-/// Runs a graph on the fixture's tensors `case/...` and compares every output with the fixture's.
-fn check(onnx: &OnnxModel, signature: &Signature, fixture: &SafeTensors, case: &str) {
+/// What a graph gives for these inputs.
+fn outputs(onnx: &OnnxModel, signature: &Signature, inputs: &[Tensor]) -> Vec<Tensor> {
     let options = Options { precision: Precision::F32, threads: 0 };
     let mut engine = OpenVino::build(onnx.to_bytes().unwrap(), signature, &options).unwrap();
-    let kept = |spec: &TensorSpec| tensor(fixture, &format!("{case}{}", spec.name), spec);
-    let inputs: Vec<Tensor> = signature.inputs.iter().map(kept).collect();
     let mut outputs: Vec<Tensor> = signature.outputs.iter().map(Tensor::zeros).collect();
     engine.run(&inputs.iter().collect::<Vec<_>>(), &mut outputs).unwrap();
+    outputs
+}
+
+/// The fixture's tensors `case/...` of these names and shapes.
+fn kept(fixture: &SafeTensors, case: &str, specs: &[TensorSpec]) -> Vec<Tensor> {
+    specs.iter().map(|spec| tensor(fixture, &format!("{case}{}", spec.name), spec)).collect()
+}
+
+/// Compares a graph's outputs with the fixture's `case/...`.
+fn check(signature: &Signature, outputs: &[Tensor], fixture: &SafeTensors, case: &str) {
     let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
-    for (spec, got) in signature.outputs.iter().zip(outputs) {
-        let (Tensor::F32(got), Tensor::F32(want)) = (got, kept(spec)) else {
+    let wanted = kept(fixture, case, &signature.outputs);
+    for ((spec, got), want) in signature.outputs.iter().zip(outputs).zip(&wanted) {
+        let (Tensor::F32(got), Tensor::F32(want)) = (got, want) else {
             panic!("{} is of floats", spec.name)
         };
-        let difference = norm(&mut got.iter().zip(&want).map(|(g, w)| f64::from(g - w)));
+        let difference = norm(&mut got.iter().zip(want).map(|(g, w)| f64::from(g - w)));
         let error = difference / norm(&mut want.iter().map(|w| f64::from(*w)));
         println!("nano/{case}{}: relative L2 {error:.1e}", spec.name);
         assert!(error < 1e-5, "{case}{}: relative L2 {error:.1e}", spec.name);
@@ -50,7 +59,7 @@ fn check(onnx: &OnnxModel, signature: &Signature, fixture: &SafeTensors, case: &
 }
 
 #[test]
-fn the_graph_equals_the_training_model_on_the_shipped_weights() {
+fn both_halves_equal_the_training_model_on_the_shipped_weights() {
     let bytes = std::fs::read(shipped("parity.safetensors")).unwrap();
     let fixture = SafeTensors::deserialize(&bytes).unwrap();
     let mut config = Recipe::find("nano").unwrap().model.unwrap();
@@ -58,12 +67,19 @@ fn the_graph_equals_the_training_model_on_the_shipped_weights() {
     config.inp_size = side("prompted/image") / 2;
     let (inp_size, embed_dim, d_model) = (config.inp_size, config.embed_dim, config.d_model);
     let prompt_side = Some(side("prompted/mask_logits"));
-    let signature = whole(&DetailShape { inp_size, embed_dim, d_model, prompt_side });
+    let shape = DetailShape { inp_size, embed_dim, d_model, prompt_side };
+    let [first, second] = [detail::encoder(&shape, None), detail::decoder(&shape)];
     let weights = Checkpoint::open(&shipped("weights.safetensors")).unwrap();
-    let graph = Graph::new("image", &weights, Precision::F32);
-    let onnx = image_graph(graph, &config, &signature).unwrap();
-    check(&onnx, &signature, &fixture, "prompted/");
-    check(&onnx, &signature, &fixture, "promptless/");
+    let graph = |signature: &Signature| Graph::new(&signature.graph, &weights, Precision::F32);
+    let encoder = detail_encoder_graph(graph(&first), (&config, None), &first).unwrap();
+    let decoder = detail_decoder_graph(graph(&second), &config, &second).unwrap();
+    for case in ["prompted/", "promptless/"] {
+        let mut inputs = kept(&fixture, case, &first.inputs);
+        let views = outputs(&encoder, &first, &inputs);
+        inputs.extend(views);
+        inputs.extend(kept(&fixture, case, &second.inputs[inputs.len()..]));
+        check(&second, &outputs(&decoder, &second, &inputs), &fixture, case);
+    }
 }
 
 #[test]
@@ -87,7 +103,8 @@ fn the_trackers_graphs_equal_the_training_model_on_the_shipped_weights() {
         cases.dedup();
         assert!(!cases.is_empty(), "{name} is in the fixture");
         for case in cases {
-            check(&onnx, &plan.0, &fixture, case);
+            let inputs = kept(&fixture, case, &plan.0.inputs);
+            check(&plan.0, &outputs(&onnx, &plan.0, &inputs), &fixture, case);
         }
     }
 }

@@ -3,6 +3,7 @@
 use gstmgdsam2::engines::tracker_recipe::Guidance;
 use gstmgdsam2::engines::{self, Opened, Precision, Recipe, Request, WeightSource, Weights};
 use gstmgdsam2::session::{Exchange, Frame, MemoryState, Point, PointKind, Prompt, Propagation};
+use safetensors::tensor::{Dtype, TensorView};
 use std::fs;
 use std::path::Path;
 
@@ -53,6 +54,9 @@ fn run(
         let prompts = if i == 0 && is_prompted { &click[..] } else { &[] };
         let (index, is_first) = (i as i64, i == 0);
         let frame = Frame { index, is_first, prompts, propagation, ..Frame::default() };
+        if let Some(looker) = opened.session.looker() {
+            looker.look(&mut exchange, propagation.is_on).unwrap();
+        }
         let state = opened.session.step(&frame, &mut exchange).unwrap();
         assert!(exchange.logits().iter().all(|v| v.is_finite()), "frame {i}");
         (state, exchange.logits().to_vec())
@@ -99,7 +103,7 @@ fn recipes_that_come_with_the_project_have_trackers_of_512_pixels() {
 fn every_way_to_work_together_runs() {
     let graphs: [(&str, &str, &[&str]); 4] = [
         ("own", "gate", &["image", "tracker_encoder"]),
-        ("own", "prompt", &["image", "tracker_encoder"]),
+        ("own", "prompt", &["detail_encoder", "detail_decoder", "tracker_encoder"]),
         ("shared", "gate", &["detail_encoder", "detail_decoder"]),
         ("shared", "prompt", &["detail_encoder", "detail_decoder"]),
     ];
@@ -109,9 +113,13 @@ fn every_way_to_work_together_runs() {
         let mut opened = engines::open(&request, &mut |_| ()).unwrap();
         assert_eq!(opened.tracker.as_ref().unwrap().memory_frames, 3);
         let on = run(&mut opened, 5, true, Propagation::default());
+        let off = run(&mut opened, 5, true, Propagation { is_on: false, ..Default::default() });
+        // Who looks at pictures before it is their turn sees the same.
+        opened.session.set_look_ahead(true);
+        assert!(opened.session.looker().is_some());
+        assert!(run(&mut opened, 5, true, Propagation::default()) == on, "{encoder} {guidance}");
         assert!(on.iter().all(|(state, _)| state.is_some_and(|s| s.prompted == 1)), "{encoder}");
         assert!(on[4].0.unwrap().remembered > 0, "{encoder} {guidance}");
-        let off = run(&mut opened, 5, true, Propagation { is_on: false, ..Default::default() });
         assert!(off.iter().all(|(state, _)| state.is_none()));
         assert!(on[4].1 != off[4].1, "{encoder} {guidance}: the mask does nothing");
         let built = engines::build(&request, &mut |_| ()).unwrap();
@@ -134,6 +142,22 @@ fn halves_of_the_detail_path_equal_the_whole() {
     let difference = logits[0].iter().zip(&logits[1]).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
     let norm = logits[0].iter().map(|a| a * a).sum::<f32>();
     assert!(difference.sqrt() < 1e-5 * norm.sqrt(), "{difference} of {norm}");
+}
+
+#[test]
+fn keys_that_nobody_asks_for_are_found_where_the_path_is_divided() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut request = request(folder.path(), &both("own", "prompt"));
+    let path = folder.path().join("weights.safetensors");
+    let data = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+    let keys = ["image_encoder.odd", "sam_mask_decoder.odd"].map(|key| (key, &data));
+    safetensors::serialize_to_file(keys, None, &path).unwrap();
+    request.weights.mgd = WeightSource::Checkpoint(path);
+    let error = engines::open(&request, &mut |_| ()).err().unwrap().to_string();
+    assert!(
+        error.contains("image_encoder.odd") && error.contains("sam_mask_decoder.odd"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -167,6 +167,10 @@ fn prepare(options: &Options) -> Result<(Core, Precision), BackendError> {
     core.set(c"PERFORMANCE_HINT", "LATENCY")?;
     core.set(c"NUM_STREAMS", "1")?;
     core.set(c"INFERENCE_NUM_THREADS", &options.threads.to_string())?;
+    if options.threads > 0 {
+        // Each engine would be bound to the same first cores.
+        core.set(c"ENABLE_CPU_PINNING", "NO")?;
+    }
     Ok((core, precision))
 }
 

@@ -50,7 +50,7 @@ pub struct MgdSam2Matte {
         blurb = "What the engine computes in; stats tells what auto became",
         builder(Arithmetic::Auto))]
     #[property(name = "threads", nick = "Threads", get, set, type = u32, member = threads,
-        default = 0, mutable_ready, blurb = "Inference threads; 0 is one per core")]
+        default = 0, mutable_ready, blurb = "Threads of each engine; 0 suits the model: one per core, or two engines share them")]
     #[property(name = "cache-dir", nick = "Cache folder", get, set, type = String,
         member = cache_dir, default = Some(""), mutable_ready,
         blurb = "Where built engines are kept; empty for the user's cache folder")]

@@ -14,6 +14,7 @@ use std::fs::File;
 #[cfg(any(feature = "tensorrt", feature = "onnxruntime"))]
 use std::io::{Read, Seek};
 use std::path::Path;
+use std::thread;
 
 /// Compiles graphs, and opens what it compiled.
 pub(super) trait Compiler {
@@ -86,12 +87,12 @@ pub(super) fn choose(
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn Compiler>, EngineError> {
     Ok(match request.backend {
-        BackendChoice::OpenVino => Box::new(OpenVinoCpu::new(request)?),
+        BackendChoice::OpenVino => Box::new(OpenVinoCpu::new(request, recipe)?),
         BackendChoice::TensorRt => tensorrt(request, recipe)?,
         BackendChoice::OnnxRuntime(provider) => onnxruntime(request, recipe, provider)?,
         BackendChoice::Auto => match tensorrt(request, recipe) {
             Ok(compiler) => compiler,
-            Err(why) => instead_of_tensorrt(request, &why.into(), warnings)?,
+            Err(why) => instead_of_tensorrt(request, recipe, &why.into(), warnings)?,
         },
     })
 }
@@ -100,6 +101,7 @@ pub(super) fn choose(
 /// program was built without TensorRT, as a warning.
 pub(super) fn instead_of_tensorrt(
     request: &Request,
+    recipe: &Recipe,
     why: &EngineError,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn Compiler>, EngineError> {
@@ -108,7 +110,17 @@ pub(super) fn instead_of_tensorrt(
         warnings.push(format!("TensorRT is not used: {why}"));
     }
     let note = why.to_string().lines().next().unwrap_or_default().to_owned();
-    Ok(Box::new(OpenVinoCpu::new(request)?.with_note(note)))
+    Ok(Box::new(OpenVinoCpu::new(request, recipe)?.with_note(note)))
+}
+
+/// How many threads each engine on the CPU has; 0 is one per core.
+fn threads(request: &Request, recipe: &Recipe) -> usize {
+    match request.threads {
+        0 if recipe.openvino.look_ahead => {
+            thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+        }
+        asked => asked,
+    }
 }
 
 #[cfg(feature = "tensorrt")]

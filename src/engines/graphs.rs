@@ -3,7 +3,7 @@ use super::Recipe;
 use super::tracker_recipe::{Guidance, TrackerEncoder, TrackerRecipe};
 use crate::checkpoint::Checkpoint;
 use crate::model::sam2::{tracker_graph, tracker_graphs};
-use crate::model::{Config, detail_decoder_graph, detail_encoder_graph, image_graph};
+use crate::model::{Config, Sam2Config, detail_decoder_graph, detail_encoder_graph, image_graph};
 use crate::onnx::{Graph, GraphError, OnnxModel};
 use crate::signature;
 use crate::signature::detail::DetailShape;
@@ -39,11 +39,10 @@ pub(super) fn graphs(recipe: &Recipe, sources: &Sources) -> Vec<GraphPlan> {
     let tracker = recipe.tracker.as_ref().zip(sources.tracker.as_ref());
     let mut plans = Vec::new();
     if let Some((model, source)) = recipe.model.as_ref().zip(sources.detail.as_ref()) {
-        let shared = tracker.filter(|(tracker, _)| tracker.encoder == TrackerEncoder::Shared);
-        let shape = detail_shape(model, tracker.map(|(tracker, _)| tracker));
-        plans.extend(match shared {
-            Some((tracker, _)) => halves(model, &shape, tracker, source),
-            None => vec![whole(model, &shape, source)],
+        let tracker = tracker.map(|(tracker, _)| tracker);
+        plans.extend(match tracker.filter(|tracker| tracker.divides_detail()) {
+            Some(tracker) => halves(model, tracker, source),
+            None => vec![whole(model, source)],
         });
     }
     if let Some((tracker, source)) = tracker {
@@ -59,36 +58,33 @@ pub(super) fn graphs(recipe: &Recipe, sources: &Sources) -> Vec<GraphPlan> {
 }
 
 /// What the shapes of the detail path's graphs depend on.
-pub(super) fn detail_shape(model: &Config, tracker: Option<&TrackerRecipe>) -> DetailShape {
+pub(super) fn detail_shape(model: &Config, tracker: &TrackerRecipe) -> DetailShape {
+    let prompt_side = tracker.model.shape().low_res_side();
     DetailShape {
         inp_size: model.inp_size,
         embed_dim: model.embed_dim,
         d_model: model.d_model,
-        prompt_side: tracker
-            .filter(|tracker| tracker.guidance == Guidance::Prompt)
-            .map(|tracker| tracker.model.shape().low_res_side()),
+        prompt_side: (tracker.guidance == Guidance::Prompt).then_some(prompt_side),
     }
 }
 
-fn whole(model: &Config, shape: &DetailShape, source: &Source) -> GraphPlan {
-    let signature = signature::detail::whole(shape);
+fn whole(model: &Config, source: &Source) -> GraphPlan {
+    let signature = signature::image(model.inp_size);
     let of = (model.clone(), signature.clone());
     plan(signature, source, model, move |graph| image_graph(graph, &of.0, &of.1))
 }
 
-fn halves(
-    model: &Config,
-    shape: &DetailShape,
-    tracker: &TrackerRecipe,
-    source: &Source,
-) -> Vec<GraphPlan> {
-    let first = signature::detail::encoder(shape, &tracker.model.shape());
-    let second = signature::detail::decoder(shape);
-    let of_first = (model.clone(), tracker.model.clone(), first.clone());
+fn halves(model: &Config, tracker: &TrackerRecipe, source: &Source) -> Vec<GraphPlan> {
+    let shape = detail_shape(model, tracker);
+    let sharing = (tracker.encoder == TrackerEncoder::Shared).then(|| tracker.model.clone());
+    let of_sharing = sharing.as_ref().map(Sam2Config::shape);
+    let first = signature::detail::encoder(&shape, of_sharing.as_ref());
+    let second = signature::detail::decoder(&shape);
+    let of_first = (model.clone(), sharing.clone(), first.clone());
     let of_second = (model.clone(), second.clone());
     vec![
-        plan(first, source, &(model, &tracker.model), move |graph| {
-            detail_encoder_graph(graph, (&of_first.0, &of_first.1), &of_first.2)
+        plan(first, source, &(model, sharing), move |graph| {
+            detail_encoder_graph(graph, (&of_first.0, of_first.1.as_ref()), &of_first.2)
         }),
         plan(second, source, model, move |graph| {
             detail_decoder_graph(graph, &of_second.0, &of_second.1)

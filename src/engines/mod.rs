@@ -29,7 +29,7 @@ use self::open::Plan;
 use crate::backend::Engine;
 use crate::checkpoint::Checkpoint;
 use crate::session::{
-    BankOptions, MaskSelection, Session, Tracker, TrackerEngines, TrackerOptions,
+    BankOptions, Encoders, MaskSelection, Session, Tracker, TrackerEngines, TrackerOptions,
 };
 pub use crate::signature::Precision;
 use crate::signature::Signature;
@@ -73,7 +73,8 @@ pub struct Request {
     pub backend: BackendChoice,
     /// The engine's arithmetic; `None` is the fastest that the recipe and this machine allow.
     pub precision: Option<Precision>,
-    /// Inference threads; 0 is one per core.
+    /// Threads of each engine on the CPU; 0 is one per core, or half as many where the recipe looks
+    /// ahead: [`recipe::OpenVinoRecipe::look_ahead`].
     pub threads: usize,
     /// Where built engines are kept; `None` is the user's cache folder.
     pub cache: Option<PathBuf>,
@@ -244,6 +245,7 @@ fn assemble(
 ) -> Result<Session, EngineError> {
     let mut session = join(recipe, engines)?;
     session.set_refine(recipe.refine);
+    session.set_look_ahead(recipe.openvino.look_ahead);
     Ok(session)
 }
 
@@ -255,11 +257,15 @@ fn join(
     let mut engines: HashMap<String, Box<dyn Engine>> = engines.into_iter().map(named).collect();
     let mut take = |graph: &str| engines.remove(graph);
     let detail = take("image").or_else(|| take("detail_decoder"));
-    let encoder = take("tracker_encoder").or_else(|| take("detail_encoder"));
-    let (Some(encoder), Some(tracker)) = (encoder, &recipe.tracker) else {
+    let encoders = match (take("detail_encoder"), take("tracker_encoder")) {
+        (Some(detail), Some(tracker)) => Some(Encoders::Both { detail, tracker }),
+        (Some(shared), None) => Some(Encoders::Shared(shared)),
+        (None, tracker) => tracker.map(Encoders::Tracker),
+    };
+    let (Some(encoders), Some(tracker)) = (encoders, &recipe.tracker) else {
         return Ok(Session::new(detail.expect("without a tracker there is a detail path"))?);
     };
-    let shape = recipe.model.as_ref().map(|model| detail_shape(model, Some(tracker)));
+    let shape = recipe.model.as_ref().map(|model| detail_shape(model, tracker));
     let mut take = |graph| take(graph).expect("every tracker has this graph");
     let engines = TrackerEngines {
         memory_attention: take("memory_attention"),
@@ -272,7 +278,7 @@ fn join(
     let dynamic_multimask = Some(MaskSelection::default());
     let options = TrackerOptions { bank, dynamic_multimask, binarize_prompted: true };
     let tracker = Tracker::new(engines, tracker.model.shape(), options)?;
-    Ok(Session::with_tracker(detail.zip(shape), encoder, tracker)?)
+    Ok(Session::with_tracker(detail.zip(shape), encoders, tracker)?)
 }
 
 /// SHA-256 of all that makes the graph of `request`: our code, the model's dimensions, the

@@ -33,7 +33,9 @@ impl Plan {
         request: &Request,
         why: &EngineError,
     ) -> Result<Self, EngineError> {
-        Self::with(request, |request, _, warnings| instead_of_tensorrt(request, why, warnings))
+        Self::with(request, |request, recipe, warnings| {
+            instead_of_tensorrt(request, recipe, why, warnings)
+        })
     }
 
     fn with(

@@ -95,6 +95,11 @@ pub struct WeightsNote {
 pub struct OpenVinoRecipe {
     /// The fastest arithmetic that the matte survives, taken where the CPU has it; else f32.
     pub precision: Precision,
+    /// Whether encoders look at the next frame while this one is followed, each on half of the
+    /// cores: for models that take about as long for the one as for the other, and whose layers are
+    /// too small for many cores.
+    #[serde(default)]
+    pub look_ahead: bool,
 }
 
 /// How a GPU may compute a model.

@@ -63,6 +63,12 @@ pub enum PromptKinds {
 }
 
 impl TrackerRecipe {
+    /// Whether the detail path is cut in two: where the tracker shares the encoder, and where only
+    /// what follows it waits for the tracked mask.
+    pub(super) fn divides_detail(&self) -> bool {
+        self.encoder == TrackerEncoder::Shared || self.guidance == Guidance::Prompt
+    }
+
     /// What contradicts the dimensions of the recipe's detail path, if anything.
     pub(super) fn contradiction(&self, detail: Option<&Config>) -> Option<String> {
         let Some(detail) = detail else {

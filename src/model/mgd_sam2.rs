@@ -13,42 +13,41 @@ use crate::signature::{Signature, TensorSpec};
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// Builds the graph of `signature::detail::whole` on `graph`: the published one, or one with the
-/// tracked mask for its dense prompt.
+/// Builds the graph of `signature::image` on `graph`.
 pub fn image_graph(
     graph: Graph,
     c: &Config,
     signature: &Signature,
 ) -> Result<OnnxModel, GraphError> {
     let image = picture(&graph, signature);
-    let prompt = prompt(&graph, &signature.inputs[1..]);
-    c.check(&graph.root());
-    let encoded = encode(&graph.root(), c, &image).0;
-    let logits = decode(&graph.root(), c, &image, &encoded, prompt.as_ref());
-    let mut unused = unused_keys(c);
-    if prompt.is_none() {
-        let of_prompts =
-            ["mask_downscaling.", "detail_enhance.prompt_in_conv.", "detail_enhance.no_prompt_"];
-        unused.extend(of_prompts.map(String::from));
-    }
-    graph.reject_extra_keys(&unused);
+    let logits = mgd_sam2(&graph.root(), c, &image);
+    reject_extra_keys(&graph, c);
     graph.finish(&[(&signature.outputs[0].name, &logits)])
 }
 
-/// Builds the graph of `signature::detail::encoder`, which the tracker shares.
+/// Builds the graph of `signature::detail::encoder`, which a tracker may share.
 pub fn detail_encoder_graph(
     graph: Graph,
-    (c, tracker): (&Config, &Sam2Config),
+    (c, sharing): (&Config, Option<&Sam2Config>),
     signature: &Signature,
 ) -> Result<OnnxModel, GraphError> {
     let image = picture(&graph, signature);
     c.check(&graph.root());
     let (views, stages) = encode(&graph.root(), c, &image);
-    let neck = graph.root().at("image_encoder").at("neck");
-    let global = stages.map(|stage| views::split(&stage).1);
-    let levels = [0, 1, 2].map(|level| fpn_level(&neck, &c.neck(), &global, level));
-    let outputs = views.into_iter().chain(shared_features(&graph, tracker, &levels));
-    let outputs: Vec<_> = outputs.collect();
+    let mut outputs = views.to_vec();
+    match sharing {
+        Some(tracker) => {
+            let neck = graph.root().at("image_encoder").at("neck");
+            let global = stages.map(|stage| views::split(&stage).1);
+            let levels = [0, 1, 2].map(|level| fpn_level(&neck, &c.neck(), &global, level));
+            outputs.extend(shared_features(&graph, tracker, &levels));
+        }
+        None => {
+            // Only both halves know which keys nobody asks for; the second gives no output here.
+            decode(&graph.root(), c, &image, &views, None);
+            reject_extra_keys(&graph, c);
+        }
+    }
     let names = signature.outputs.iter().map(|spec| spec.name.as_str());
     graph.finish(&names.zip(&outputs).collect::<Vec<_>>())
 }
@@ -65,6 +64,14 @@ pub fn detail_decoder_graph(
     c.check(&graph.root());
     let logits = decode(&graph.root(), c, &image, &encoded, prompt.as_ref());
     graph.finish(&[(&signature.outputs[0].name, &logits)])
+}
+
+/// Makes a mistake of keys that the path has no use for, with a prompt or without.
+fn reject_extra_keys(graph: &Graph, c: &Config) {
+    let of_prompts =
+        ["mask_downscaling.", "detail_enhance.prompt_in_conv.", "detail_enhance.no_prompt_"];
+    let unused = unused_keys(c).into_iter().chain(of_prompts.map(String::from));
+    graph.reject_extra_keys(&unused.collect::<Vec<_>>());
 }
 
 /// The first input, normalised.

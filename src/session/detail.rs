@@ -25,7 +25,7 @@ impl Detail {
     ) -> Result<Self, SessionError> {
         let expected = match is_divided {
             true => signature::detail::decoder(shape),
-            false => signature::detail::whole(shape),
+            false => signature::image(shape.inp_size),
         };
         let prompt = prompt(shape.prompt_side, &Place::Host)?;
         Ok(Self { engine: Runner::new(engine, expected)?, prompt, redrawn: None })

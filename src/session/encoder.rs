@@ -1,4 +1,4 @@
-//! What looks at pictures for the tracker: an encoder of its own, or the detail path's.
+//! What looks at pictures: the tracker's encoder, the detail path's first half, or one for both.
 use super::held::{Held, Place};
 use super::runner::Runner;
 use super::tracker::Features;
@@ -13,25 +13,31 @@ use crate::signature::ElementType;
 use crate::signature::detail::DetailShape;
 use crate::signature::tracker::TrackerShape;
 
-/// Outputs of a shared encoder that are the detail path's.
+/// Outputs that are the detail path's.
 const VIEWS: usize = 3;
 /// Outputs that are the tracker's.
 const FEATURES: usize = 3;
 
-/// What an encoder said of a picture.
+/// What the encoders said of a picture.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// The detail path's views if the encoder is shared, then the tracker's features.
+    /// The detail path's views if that is divided, then the tracker's features.
     outputs: Vec<Held>,
     place: Place,
-    /// It is of the picture that lies beside it.
-    pub(super) is_current: bool,
+    /// They are of the picture that lies beside them.
+    pub(super) has_views: bool,
+    pub(super) has_features: bool,
 }
 
 impl Seen {
+    /// The picture is another one.
+    pub(super) fn forget(&mut self) {
+        (self.has_views, self.has_features) = (false, false);
+    }
+
     /// What the tracker takes of it.
     pub(super) fn features(&self) -> &Features {
-        self.outputs.last_chunk().expect("both signatures end in the tracker's features")
+        self.outputs.last_chunk().expect("they are the last")
     }
 
     /// What the second half of the detail path takes of it; nothing if that is whole.
@@ -40,10 +46,26 @@ impl Seen {
     }
 }
 
-/// The engine that looks at pictures.
+/// The engines that look at pictures.
+pub enum Encoders {
+    /// Of [`tracker::encoder`](signature::tracker::encoder): the detail path, if any, is whole.
+    Tracker(Box<dyn Engine>),
+    /// Of [`detail::encoder`](signature::detail::encoder), for a tracker that shares it.
+    Shared(Box<dyn Engine>),
+    /// One for each path.
+    Both {
+        /// Of [`detail::encoder`](signature::detail::encoder).
+        detail: Box<dyn Engine>,
+        /// Of [`tracker::encoder`](signature::tracker::encoder).
+        tracker: Box<dyn Engine>,
+    },
+}
+
+/// The same where they run.
 pub(super) struct Encoder {
-    engine: Runner,
-    is_shared: bool,
+    /// The detail path's first half, if that is divided; the tracker's too, if it has none.
+    detail: Option<Runner>,
+    tracker: Option<Runner>,
     /// Where the session's picture is of another size than the tracker's.
     smaller: Option<Smaller>,
 }
@@ -57,65 +79,94 @@ struct Smaller {
 }
 
 impl Encoder {
-    /// `engine` is of [`signature::tracker::encoder`], or of [`signature::detail::encoder`] if the
-    /// path `detail` shares it; any other is an error.
+    /// Engines of any other signature are an error.
     pub(super) fn new(
-        engine: Box<dyn Engine>,
+        engines: Encoders,
         tracker: &TrackerShape,
         detail: Option<&DetailShape>,
     ) -> Result<Self, SessionError> {
-        let found = engine.signature();
-        let shared = detail.map(|detail| signature::detail::encoder(detail, tracker));
-        let shared = shared.filter(|shared| shared.graph == found.graph);
-        let image = found.inputs.first().map_or(ElementType::U8, |image| image.element_type);
-        let is_shared = shared.is_some();
-        let expected = shared.unwrap_or_else(|| signature::tracker::encoder(tracker, image));
+        let own = |engine: Box<dyn Engine>| {
+            let image = engine.signature().inputs.first().map(|image| image.element_type);
+            let expected = signature::tracker::encoder(tracker, image.unwrap_or(ElementType::U8));
+            Runner::new(engine, expected)
+        };
+        let half = |engine: Box<dyn Engine>, sharing: Option<&TrackerShape>| match detail {
+            Some(detail) => Runner::new(engine, signature::detail::encoder(detail, sharing)),
+            None => own(engine),
+        };
         let side = detail.map_or(tracker.side, |detail| 2 * detail.inp_size);
-        let smaller = (!is_shared && side != tracker.side).then(|| Smaller::new(tracker.side));
-        Ok(Self { engine: Runner::new(engine, expected)?, is_shared, smaller })
+        let (first_half, own) = match engines {
+            Encoders::Tracker(engine) => (None, Some(own(engine)?)),
+            Encoders::Shared(engine) => (Some(half(engine, Some(tracker))?), None),
+            Encoders::Both { detail, tracker } => (Some(half(detail, None)?), Some(own(tracker)?)),
+        };
+        let smaller = own.is_some() && side != tracker.side;
+        let smaller = smaller.then(|| Smaller::new(tracker.side));
+        Ok(Self { detail: first_half, tracker: own, smaller })
     }
 
-    /// The GPU that the engine can run on.
+    fn engines(&self) -> impl Iterator<Item = &Runner> {
+        self.detail.iter().chain(&self.tracker)
+    }
+
+    /// The GPU that all engines can run on.
     pub(super) fn device(&self) -> Option<u32> {
-        self.engine.device()
+        let mut devices = self.engines().map(Runner::device);
+        let first = devices.next().flatten();
+        first.filter(|_| devices.all(|device| device == first))
     }
 
-    /// Whether it is the first half of the detail path.
-    pub(super) fn is_shared(&self) -> bool {
-        self.is_shared
+    /// Whether one of them is the first half of the detail path.
+    pub(super) fn divides_detail(&self) -> bool {
+        self.detail.is_some()
     }
 
-    /// Looks at the session's picture, which lies at `place`.
+    /// Looks at the session's picture, which lies at `place`: for the detail path if that is
+    /// divided, and for the tracker if `is_tracked`; not again at what it has seen.
     pub(super) fn look(
         &mut self,
         image: &Held,
+        is_tracked: bool,
         seen: &mut Seen,
         place: &Place,
     ) -> Result<(), SessionError> {
         #[cfg(feature = "cuda")]
         self.move_to(place)?;
         if !seen.place.is(place) || seen.outputs.is_empty() {
-            seen.outputs = self.engine.outputs()?;
-            seen.place = place.clone();
+            let outputs = self.engines().map(Runner::outputs).collect::<Result<Vec<_>, _>>()?;
+            let outputs = outputs.into_iter().flatten().collect();
+            *seen = Seen { outputs, place: place.clone(), ..Seen::default() };
         }
-        match &mut self.smaller {
-            Some(smaller) => self.engine.run(&[smaller.of(image)?], &mut seen.outputs)?,
-            None => self.engine.run(&[image], &mut seen.outputs)?,
+        let of_detail = if self.detail.is_some() { VIEWS } else { 0 };
+        if let Some(detail) = &mut self.detail
+            && !seen.has_views
+        {
+            let of_tracker = if self.tracker.is_some() { FEATURES } else { 0 };
+            let end = seen.outputs.len() - of_tracker;
+            detail.run(&[image], &mut seen.outputs[..end])?;
+            (seen.has_views, seen.has_features) = (true, of_tracker == 0);
         }
-        seen.is_current = true;
+        if let Some(tracker) = &mut self.tracker
+            && is_tracked
+            && !seen.has_features
+        {
+            let image = self.smaller.as_mut().map_or(Ok(image), |smaller| smaller.of(image))?;
+            tracker.run(&[image], &mut seen.outputs[of_detail..])?;
+            seen.has_features = true;
+        }
         Ok(())
     }
 
     #[cfg(feature = "cuda")]
     fn move_to(&mut self, place: &Place) -> Result<(), SessionError> {
-        if self.engine.place().is(place) {
+        if self.engines().all(|engine| engine.place().is(place)) {
             return Ok(());
         }
         if let Some(smaller) = &mut self.smaller {
             *smaller = Smaller::new(square_side(smaller.image.len()));
             smaller.image = place.pixels(smaller.image.len())?;
         }
-        self.engine.move_to(place);
+        self.detail.iter_mut().chain(&mut self.tracker).for_each(|engine| engine.move_to(place));
         Ok(())
     }
 }

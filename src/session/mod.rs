@@ -25,6 +25,7 @@ mod tracked_mask;
 pub mod tracker;
 
 pub use coverage::Coverage;
+pub use encoder::Encoders;
 pub use error::SessionError;
 pub use exchange::Exchange;
 pub use held::{Held, Place};
@@ -61,6 +62,7 @@ pub struct Session {
     seen: Seen,
     listener: Option<Listener>,
     refine: RefineMode,
+    looks_ahead: bool,
     /// Where the engines run.
     place: Place,
     /// Where frames go that the host has.
@@ -82,22 +84,20 @@ impl Session {
         Ok(Self::of(2 * inp_size, detail, None))
     }
 
-    /// A tracker with the engine that looks at pictures for it, beside the detail path or alone.
+    /// A tracker with the engines that look at pictures for it, beside the detail path or alone.
     ///
-    /// The encoder is of [`tracker::encoder`](crate::signature::tracker::encoder) and the detail
-    /// engine of [`detail::whole`](crate::signature::detail::whole); or, where they share an
-    /// encoder, it is of [`detail::encoder`](crate::signature::detail::encoder) and the detail
-    /// engine of [`detail::decoder`](crate::signature::detail::decoder). Any other signature is
-    /// an error.
+    /// The detail engine is of [`image`](crate::signature::image) where the path is whole, else of
+    /// [`detail::decoder`](crate::signature::detail::decoder). Any other signature is an error.
     pub fn with_tracker(
         detail: Option<(Box<dyn Engine>, DetailShape)>,
-        encoder: Box<dyn Engine>,
+        encoders: Encoders,
         tracker: Tracker,
     ) -> Result<Self, SessionError> {
         let shape = detail.as_ref().map(|(_, shape)| *shape);
-        let encoder = Encoder::new(encoder, tracker.shape(), shape.as_ref())?;
+        let encoder = Encoder::new(encoders, tracker.shape(), shape.as_ref())?;
         let side = shape.map_or(tracker.shape().side, |shape| 2 * shape.inp_size);
-        let detail = detail.map(|(engine, shape)| Detail::new(engine, &shape, encoder.is_shared()));
+        let is_divided = encoder.divides_detail();
+        let detail = detail.map(|(engine, shape)| Detail::new(engine, &shape, is_divided));
         let tracking = Some((Looker::new(encoder), Follower::new(tracker)));
         Ok(Self::of(side, detail.transpose()?, tracking))
     }
@@ -110,6 +110,7 @@ impl Session {
             seen: Seen::default(),
             listener: None,
             refine: RefineMode::default(),
+            looks_ahead: false,
             place: Place::Host,
             #[cfg(feature = "cuda")]
             staging: Staging::default(),
@@ -141,11 +142,16 @@ impl Session {
         self.tracking.as_ref().map(|(_, follower)| follower.tracker())
     }
 
+    /// Says whether encoders on a CPU look ahead: they do not, if nobody says.
+    pub fn set_look_ahead(&mut self, looks_ahead: bool) {
+        self.looks_ahead = looks_ahead;
+    }
+
     /// Who looks at the next picture while this frame's object is followed: where there is a tracker
-    /// and its encoder runs on a device, which does both at a time. A CPU has no cores to spare.
+    /// and its encoders run on a device, which does both at a time, or are told to.
     pub fn looker(&self) -> Option<Looker> {
         let (looker, _) = self.tracking.as_ref()?;
-        looker.device().map(|_| looker.clone())
+        (self.looks_ahead || looker.device().is_some()).then(|| looker.clone())
     }
 
     /// From now on `listener` sees the logits of each frame.
@@ -198,8 +204,8 @@ impl Session {
             self.reset();
         }
         // What a frame left that failed is of another picture.
-        self.seen.is_current = false;
-        let seen = if seen.is_current { seen } else { &mut self.seen };
+        self.seen.forget();
+        let seen = if seen.has_views || seen.has_features { seen } else { &mut self.seen };
         let state = match (&mut self.detail, &mut self.tracking) {
             (detail, Some((looker, follower))) if detail.is_none() || frame.propagation.is_on => {
                 let sight = Sight { looker, image, seen: &mut *seen, place: &self.place };
@@ -218,7 +224,7 @@ impl Session {
             }
             (None, _) => None,
         };
-        seen.is_current = false;
+        seen.forget();
         if let Some(listener) = &mut self.listener {
             let mut values = Vec::new();
             logits.read(&mut values)?;
@@ -301,7 +307,7 @@ fn both(
         follower.follow(task, frame, features)?;
         follower.remember(task, frame, features, None)
     };
-    if sight.looker.is_shared() {
+    if sight.looker.divides_detail() {
         let seen = sight.look()?;
         let track = || track(follower, seen.features());
         return side_by_side(image, track, || detail.run(image, seen.views(), logits));

@@ -1,7 +1,7 @@
-//! The graphs of MGD-SAM2's image path where a tracker guides it or shares its encoder.
+//! The graphs of MGD-SAM2's image path where it is cut in two behind its encoder.
 //!
-//! [`image`] is the path as published. Where the tracked mask is the dense prompt,
-//! it has two inputs more; where the tracker shares the encoder, it is cut in two behind it.
+//! [`image`] is the path as published. Where the tracked mask is the dense prompt, only the second
+//! half waits for it; where the tracker shares the encoder, it goes on from the first.
 use super::tracker::TrackerShape;
 use super::{ElementType, Signature, TensorSpec, image, spec};
 
@@ -18,25 +18,18 @@ pub struct DetailShape {
     pub prompt_side: Option<usize>,
 }
 
-/// [`image`], with `mask_logits` (1, 1, side, side), the tracked mask before the sigmoid, and
-/// `has_mask` (1), 1 where it counts and 0 where not, if it is prompted.
-pub fn whole(shape: &DetailShape) -> Signature {
-    let mut signature = image(shape.inp_size);
-    signature.inputs.extend(shape.prompt());
-    signature
-}
-
-/// The first half: `image` to what the second needs of the five views, and to what the tracker
-/// of `tracker` needs of the global one.
-pub fn encoder(shape: &DetailShape, tracker: &TrackerShape) -> Signature {
+/// The first half: `image` to what the second needs of the five views and, if a tracker of this
+/// shape shares it, to what that needs of the global one.
+pub fn encoder(shape: &DetailShape, sharing: Option<&TrackerShape>) -> Signature {
     let mut outputs = shape.views().to_vec();
-    outputs.extend(tracker.encoded());
+    outputs.extend(sharing.into_iter().flat_map(TrackerShape::encoded));
     let inputs = image(shape.inp_size).inputs;
     Signature { graph: "detail_encoder".into(), inputs, outputs }
 }
 
-/// The second half: `image` and what the first says of its views to `logits`; prompted as
-/// [`whole`] is.
+/// The second half: `image` and what the first says of its views to `logits`. If it is prompted,
+/// with `mask_logits` (1, 1, side, side), the tracked mask before the sigmoid, and `has_mask` (1),
+/// 1 where it counts and 0 where not.
 pub fn decoder(shape: &DetailShape) -> Signature {
     let Signature { mut inputs, outputs, .. } = image(shape.inp_size);
     inputs.extend(shape.views());

@@ -15,9 +15,11 @@ use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{Outputs, tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
-    Exchange, Frame, Prompt, Propagation, Session, Tracker, TrackerEngines, TrackerOptions,
+    Encoders, Exchange, Frame, Prompt, Propagation, Session, Tracker, TrackerEngines,
+    TrackerOptions,
 };
-use gstmgdsam2::signature::detail::{DetailShape, whole};
+use gstmgdsam2::signature::detail::DetailShape;
+use gstmgdsam2::signature::image;
 use gstmgdsam2::signature::{ElementType, Precision, Signature, tracker};
 use std::path::Path;
 use std::time::Instant;
@@ -186,11 +188,11 @@ fn idle(recipe: &Recipe) -> Session {
     let detail = recipe.model.as_ref().map(|model| {
         let (inp_size, embed_dim, d_model) = (model.inp_size, model.embed_dim, model.d_model);
         let shape = DetailShape { inp_size, embed_dim, d_model, prompt_side: None };
-        (engine(whole(&shape)), shape)
+        (engine(image(inp_size)), shape)
     });
     let encoder = engine(tracker::encoder(&shape, ElementType::U8));
     let tracker = Tracker::new(engines, shape, TrackerOptions::default()).unwrap();
-    Session::with_tracker(detail, encoder, tracker).unwrap()
+    Session::with_tracker(detail, Encoders::Tracker(encoder), tracker).unwrap()
 }
 
 struct Idle(Signature);

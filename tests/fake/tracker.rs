@@ -1,6 +1,6 @@
 //! A tracker without a detail path: it sees its object wherever a frame is not black.
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
-use gstmgdsam2::session::{Session, Tracker, TrackerEngines, TrackerOptions};
+use gstmgdsam2::session::{Encoders, Session, Tracker, TrackerEngines, TrackerOptions};
 use gstmgdsam2::signature::tracker::{self, TrackerShape};
 use gstmgdsam2::signature::{ElementType, Signature};
 
@@ -25,7 +25,7 @@ pub fn session() -> Session {
     };
     let tracker = Tracker::new(engines, SHAPE, TrackerOptions::default()).unwrap();
     let encoder = fake(tracker::encoder(&SHAPE, ElementType::U8));
-    Session::with_tracker(None, encoder, tracker).unwrap()
+    Session::with_tracker(None, Encoders::Tracker(encoder), tracker).unwrap()
 }
 
 /// Passes on whether the frame is black as its first feature.

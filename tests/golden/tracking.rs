@@ -6,8 +6,8 @@ use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{Outputs, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
 use gstmgdsam2::session::{
-    BankOptions, Coverage, Exchange, Frame, FrameIndex, Point, PointKind, Prompt, Session,
-    TrackedMask, Tracker, TrackerEngines, TrackerOptions,
+    BankOptions, Coverage, Encoders, Exchange, Frame, FrameIndex, Point, PointKind, Prompt,
+    Session, TrackedMask, Tracker, TrackerEngines, TrackerOptions,
 };
 use gstmgdsam2::signature::{ElementType, Precision, Signature};
 use serde_json::json;
@@ -182,7 +182,7 @@ fn session(f: &Fixture, config: &Sam2Config, seen: &Seen) -> Result<Session, Str
         memory_encoder: next()?,
     };
     let tracker = Tracker::new(engines, config.shape(), options).map_err(|e| e.to_string())?;
-    Session::with_tracker(None, encoder, tracker).map_err(|e| e.to_string())
+    Session::with_tracker(None, Encoders::Tracker(encoder), tracker).map_err(|e| e.to_string())
 }
 
 /// The prompt of a frame, if it has one.

@@ -6,7 +6,7 @@ use gstmgdsam2::checkpoint::Checkpoint;
 use gstmgdsam2::model::Sam2Config;
 use gstmgdsam2::model::sam2::{tracker_graph, tracker_graphs};
 use gstmgdsam2::onnx::Graph;
-use gstmgdsam2::session::{Session, Tracker, TrackerEngines, TrackerOptions};
+use gstmgdsam2::session::{Encoders, Session, Tracker, TrackerEngines, TrackerOptions};
 use gstmgdsam2::signature::{ElementType, Precision};
 
 /// Of its pictures and masks.
@@ -61,5 +61,5 @@ pub fn wrapped(
         memory_encoder: next(),
     };
     let tracker = Tracker::new(engines, config.shape(), TrackerOptions::default()).unwrap();
-    Session::with_tracker(None, encoder, tracker).unwrap()
+    Session::with_tracker(None, Encoders::Tracker(encoder), tracker).unwrap()
 }

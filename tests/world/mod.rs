@@ -6,10 +6,11 @@
 #![allow(dead_code, reason = "each test file uses what it needs")]
 use gstmgdsam2::backend::{BackendError, Engine, Tensor};
 use gstmgdsam2::session::{
-    Exchange, Frame, MemoryState, Point, PointKind, Prompt, Session, SessionError, Tracker,
-    TrackerEngines, TrackerOptions,
+    Encoders, Exchange, Frame, MemoryState, Point, PointKind, Prompt, Session, SessionError,
+    Tracker, TrackerEngines, TrackerOptions,
 };
-use gstmgdsam2::signature::detail::{DetailShape, whole};
+use gstmgdsam2::signature::detail::{self, DetailShape};
+use gstmgdsam2::signature::image;
 use gstmgdsam2::signature::tracker::{self, MASKS, TrackerShape};
 use gstmgdsam2::signature::{ElementType, Signature};
 use gstmgdsam2::synth::{Clip, Kind};
@@ -113,10 +114,21 @@ impl World {
         };
         let inp_size = SIDE / 2;
         let shape = |prompt_side| DetailShape { inp_size, embed_dim: 8, d_model: 8, prompt_side };
-        let detail = detail.map(shape).map(|shape| (engine(whole(&shape)), shape));
         let encoder = engine(tracker::encoder(&SHAPE, ElementType::U8));
+        let (detail, encoders) = match detail.map(shape) {
+            // Only what follows the views waits for the mask.
+            Some(shape) if shape.prompt_side.is_some() => {
+                let views = engine(detail::encoder(&shape, None));
+                let encoders = Encoders::Both { detail: views, tracker: encoder };
+                (Some((engine(detail::decoder(&shape)), shape)), encoders)
+            }
+            detail => {
+                let whole = detail.map(|shape| (engine(image(inp_size)), shape));
+                (whole, Encoders::Tracker(encoder))
+            }
+        };
         let tracker = Tracker::new(engines, SHAPE, TrackerOptions::default()).unwrap();
-        let session = Session::with_tracker(detail, encoder, tracker).unwrap();
+        let session = Session::with_tracker(detail, encoders, tracker).unwrap();
         let clip = Clip::new(kind, SIDE, SIDE, 3);
         Self { session, view, exchange: Exchange::new(SIDE), clip, next: 0 }
     }
@@ -196,6 +208,7 @@ impl Engine for Seeing {
         let mut view = self.view.lock().unwrap();
         match self.signature.graph.as_str() {
             "tracker_encoder" => outputs.iter_mut().for_each(|out| fill(out, view.subject)),
+            "detail_encoder" => outputs.iter_mut().for_each(|out| fill(out, 0.0)),
             "memory_attention" => {
                 let maps = floats(inputs[5]).chunks(SHAPE.tokens()).take(SHAPE.frames());
                 view.looked_at = maps.filter(|mask| mask[0] == 0.0).count();

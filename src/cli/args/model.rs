@@ -35,7 +35,7 @@ pub struct WeightArgs {
     /// What the engine computes in [default: the fastest the recipe and the machine allow]
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,
-    /// Inference threads; 0 is one per core
+    /// Threads of each engine; 0 suits the model: one per core, or two engines share them
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: u32,
     /// Which GPU, as CUDA counts

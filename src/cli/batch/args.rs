@@ -99,7 +99,7 @@ pub struct Wishes {
     #[arg(long, value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
-    /// Inference threads; 0 is one per core [default: 0]
+    /// Threads of each engine; 0 suits the model: one per core, or two engines share them [default: 0]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,

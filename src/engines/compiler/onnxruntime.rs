@@ -1,5 +1,5 @@
 //! ONNX Runtime by the provider that is asked for.
-use super::{Compiler, read};
+use super::{Compiler, read, threads};
 use crate::backend::onnxruntime::{OnnxRuntime, Provider as Native, library};
 use crate::backend::{BackendError, Engine};
 use crate::engines::recipe::TensorRtRecipe;
@@ -26,7 +26,7 @@ impl OnnxRuntimeSession {
         let provider = match provider {
             Provider::Cpu => {
                 recipe.precision = Precision::F32;
-                Native::Cpu { threads: request.threads }
+                Native::Cpu { threads: threads(request, recipe) }
             }
             Provider::Cuda => Native::Cuda(request.cuda_device),
             Provider::TensorRt => Native::TensorRt(request.cuda_device),

@@ -1,9 +1,9 @@
 //! OpenVINO on the CPU.
-use super::Compiler;
+use super::{Compiler, threads};
 use crate::backend::openvino::cpu::Cpu;
 use crate::backend::openvino::{OpenVino, Options};
 use crate::backend::{BackendError, Engine};
-use crate::engines::Request;
+use crate::engines::{Recipe, Request};
 use crate::signature::{Precision, Signature};
 use std::fs::File;
 use std::path::Path;
@@ -18,8 +18,8 @@ pub(super) struct OpenVinoCpu {
 
 impl OpenVinoCpu {
     /// Opens OpenVINO if need be.
-    pub(super) fn new(request: &Request) -> Result<Self, BackendError> {
-        Ok(Self { cpu: Cpu::detect()?, threads: request.threads, note: None })
+    pub(super) fn new(request: &Request, recipe: &Recipe) -> Result<Self, BackendError> {
+        Ok(Self { cpu: Cpu::detect()?, threads: threads(request, recipe), note: None })
     }
 
     fn options(&self, precision: Precision) -> Options {
