@@ -37,7 +37,7 @@ impl Seen {
 
     /// What the tracker takes of it.
     pub(super) fn features(&self) -> &Features {
-        self.outputs.last_chunk().expect("they are the last")
+        self.outputs.last_chunk().expect("the tracker's are the last three")
     }
 
     /// What the second half of the detail path takes of it; nothing if that is whole.

@@ -37,7 +37,7 @@ impl Sight<'_> {
         if self.looker.divides_detail && !self.seen.has_views {
             self.looker.encoder().look(self.image, false, self.seen, self.place)?;
         }
-        Ok(if self.looker.divides_detail { self.seen.views() } else { &[] })
+        Ok(self.seen.views())
     }
 }
 
