@@ -33,29 +33,43 @@ class Sample:
 
 @dataclass
 class Material:
-    """Pictures (H, W, 3), each with its objects' masks (H, W), films (N, H, W, 3), uint8; clips."""
+    """Pictures (H, W, 3), each with its objects' masks (H, W), films (N, H, W, 3), uint8; clips.
+    Kinds of pictures, where they are told, are drawn equally often."""
 
     pictures: list[np.ndarray]
     masks: list[list[np.ndarray]]
     films: list[np.ndarray]
     rendered: RenderedClips | None = None
+    kinds: list[str] | None = None
+
+
+def by_kind(items: list, kinds: list[str]) -> list[list]:
+    """Those of each kind."""
+    return [[x for x, of in zip(items, kinds) if of == kind] for kind in sorted(set(kinds))]
+
+
+def drawn(rng: np.random.Generator, items: list):
+    """One of them."""
+    return items[int(rng.integers(len(items)))]
 
 
 def load_material(
     photos: Path, scenery: list[Path], films: list[Path], rendered: Path | None
 ) -> Material:
     """`material.py`'s photographs, scenery, video files and a folder of rendered clips."""
-    pictures, masks = [], []
+    pictures, masks, kinds = [], [], []
     for photo in np.load(photos, allow_pickle=True)["photos"]:
         pictures.append(photo["image"])
         masks.append([m for m in photo["masks"] if 0.01 < m.mean() / 255 < 0.6])
+        kinds.append(photo["kind"])
     for path in scenery:
         picture = cv2.imread(str(path))[..., ::-1]
         scale = 640 / max(picture.shape[:2])
         pictures.append(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
         masks.append([])
+        kinds.append("scenery")
     clips = RenderedClips(rendered) if rendered else None
-    return Material(pictures, masks, [load_film(path) for path in films], clips)
+    return Material(pictures, masks, [load_film(path) for path in films], clips, kinds)
 
 
 def load_film(path: Path, side: int = 256) -> np.ndarray:
@@ -72,7 +86,9 @@ class Clips:
     def __init__(self, material: Material, seed: int, side: int):
         self.material, self.rng = material, np.random.default_rng(seed)
         self.side = side
-        self.labelled = [i for i, masks in enumerate(material.masks) if masks]
+        labelled = [i for i, masks in enumerate(material.masks) if masks]
+        kinds = material.kinds or [""] * len(material.masks)
+        self.labelled = by_kind(labelled, [kinds[i] for i in labelled])
 
     def happens(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -119,7 +135,7 @@ class Clips:
     def cut_out(self) -> tuple[np.ndarray, np.ndarray]:
         """A picture and the mask of something in it."""
         if self.happens(0.6):
-            i = self.labelled[int(self.rng.integers(len(self.labelled)))]
+            i = drawn(self.rng, drawn(self.rng, self.labelled))
             masks = self.material.masks[i]
             mask = masks[int(self.rng.integers(len(masks)))]
             return self.material.pictures[i], cv2.erode(mask, np.ones((3, 3)))
@@ -173,7 +189,7 @@ class Clips:
 
     def stirred(self, times: list[int]) -> Sample:
         """The object's own motion fades out around it."""
-        i = self.labelled[int(self.rng.integers(len(self.labelled)))]
+        i = drawn(self.rng, drawn(self.rng, self.labelled))
         picture, masks = self.material.pictures[i], self.material.masks[i]
         mask = masks[int(self.rng.integers(len(masks)))]
         place = self.window(*mask.shape, self.uniform(0.6, 1.0))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from clips import Clips, hand_drawn, load_material
+from clips import Clips, by_kind, drawn, hand_drawn, load_material
 from motion import warp
 from prompted import Prompter
 from rendered import RenderedClips
@@ -20,9 +20,7 @@ from torch.utils.data import IterableDataset
 
 cv2.setNumThreads(1)
 # The share of labelled photographs where nothing is prompted.
-REAL = 0.6
-# The share of samples without a prompt.
-PROMPTLESS = 0.3
+REAL = 0.75
 
 
 @dataclass
@@ -39,11 +37,9 @@ class Generator:
 
     def __init__(self, material: Path, frames: Path, seed: int):
         self.rng = np.random.default_rng(seed)
-        self.photos = [
-            (p["image"], np.maximum.reduce([p["masks"][i] for i in p["salient"]]))
-            for p in np.load(material, allow_pickle=True)["photos"]
-            if p["salient"]
-        ]
+        photos = [p for p in np.load(material, allow_pickle=True)["photos"] if p["salient"]]
+        pairs = [(p["image"], np.maximum.reduce([p["masks"][i] for i in p["salient"]])) for p in photos]
+        self.photos = by_kind(pairs, [p["kind"] for p in photos])
         self.clips = RenderedClips(frames)
 
     def uniform(self, low: float, high: float) -> float:
@@ -53,7 +49,7 @@ class Generator:
         return self.rng.random() < probability
 
     def photo(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.photos[int(self.rng.integers(len(self.photos)))]
+        return drawn(self.rng, drawn(self.rng, self.photos))
 
     def rendered(self) -> tuple[np.ndarray, np.ndarray]:
         clip = int(self.rng.integers(len(self.clips)))
@@ -123,10 +119,12 @@ class Sources:
 
 class Batches(IterableDataset):
     """Endless batches: images (B, 3, S, S), alphas and weights (B, 1, S, S), uint8; prompts, float32
-    logits (B, 1, S/4, S/4), and 1 where they count, else 0, (B)."""
+    logits (B, 1, S/4, S/4), and 1 where they count, else 0, (B), as they do not for a share of
+    `promptless` of the samples."""
 
-    def __init__(self, sources: Sources, seed: int, batch: int, side: int):
+    def __init__(self, sources: Sources, seed: int, batch: int, side: int, promptless: float):
         self.sources, self.seed, self.batch, self.side = sources, seed, batch, side
+        self.promptless = promptless
 
     def __iter__(self):
         sources, side = self.sources, self.side
@@ -136,11 +134,12 @@ class Batches(IterableDataset):
         clips, prompter = Clips(material, self.seed, side), Prompter(sources.tracker, self.seed)
         rng = np.random.default_rng(self.seed)
         while True:
-            count = int(rng.binomial(self.batch, PROMPTLESS))
+            count = int(rng.binomial(self.batch, self.promptless))
             samples = [generator.sample(side) for _ in range(count)]
             pairs = [clips.sample([0, int(rng.integers(1, 9))]) for _ in range(self.batch - count)]
             prompts = np.zeros((self.batch, 1, side // 4, side // 4), np.float32)
-            prompts[count:] = prompter.prompts(pairs)
+            if pairs:
+                prompts[count:] = prompter.prompts(pairs)
             samples += [Sample(p.frames[1], p.masks[1], p.weights[1]) for p in pairs]
             yield (
                 np.ascontiguousarray(np.stack([s.image for s in samples]).transpose(0, 3, 1, 2)),

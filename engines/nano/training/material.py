@@ -1,9 +1,10 @@
 """Gathers the training material: labelled photographs, and what frames are rendered from.
 
-Labelled photographs come from COCO-format folders; only those under a licence that allows
-commercial use and changes are kept. The validation photographs are never looked at here.
+Labelled photographs come from COCO-format folders, of which only those under a licence that allows
+commercial use and changes are kept, and from Oxford-IIIT Pet. The validation photographs are never
+looked at here.
 
-    python material.py material.npz --coco DIR... --ids photos.csv \\
+    python material.py material.npz --coco DIR... --pets DIR --ids photos.csv \\
         --pack materials.bin --backgrounds DIR... --emoji FONT
 
 `photos.csv` names the photographs that the shipped weights were trained on, with their licences and
@@ -22,8 +23,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-# COCO's licence ids: CC BY, no known copyright restrictions, work of the US government.
-FREE_LICENCES = {4, 7, 8}
+# COCO's licence ids: CC BY, CC BY-SA, no known copyright restrictions, work of the US government.
+FREE_LICENCES = {4, 5, 7, 8}
 # Furniture and appliances: labelled things that are scenery rather than foreground.
 SCENERY = {62, 63, 65, 67, 70, 78, 79, 80, 81, 82}
 PHOTO_SIDE = 448
@@ -32,6 +33,9 @@ BACKGROUND_SIDE = 768
 CUT_OUT_SIZE = 0.012
 # One sprite in so many: objects of photographs shall not drown among them.
 SPRITE_STEP = 5
+# The part of a picture that its largest thing covers at least to be the foreground; more where only
+# people are labelled, for else it is something that is not.
+LARGEST, LARGEST_PERSON = 0.02, 0.08
 
 
 def load_rgb(path: Path, side: int) -> np.ndarray:
@@ -50,10 +54,10 @@ def polygons_mask(polygons: list[np.ndarray], h: int, w: int) -> np.ndarray:
     return cv2.resize(mask, (w, h), interpolation=cv2.INTER_AREA)
 
 
-def salient(masks: list[np.ndarray]) -> list[int]:
+def salient(masks: list[np.ndarray], largest: float = LARGEST) -> list[int]:
     """Which instances are the foreground: the largest, its peers, and what touches them."""
     areas = [m.mean() / 255 for m in masks]
-    if not areas or max(areas) < 0.02:
+    if not areas or max(areas) < largest:
         return []
     chosen = [i for i, a in enumerate(areas) if a >= max(areas) / 3]
     together = np.maximum.reduce([masks[i] for i in chosen])
@@ -65,16 +69,17 @@ def salient(masks: list[np.ndarray]) -> list[int]:
     return chosen
 
 
-def coco_photos(folder: Path, wanted: set[int] | None, seen: set[int]) -> list[dict]:
+def coco_photos(folder: Path, wanted: set[str] | None, seen: set[int]) -> list[dict]:
     """Labelled photographs of one COCO-format folder, without those already `seen`."""
     found = []
-    for annotations in sorted(folder.rglob("instances_*.json")):
+    for annotations in sorted(folder.rglob("instances*.json")):
         table = json.loads(annotations.read_text())
+        only_people = len({a["category_id"] for a in table["annotations"]}) == 1
         files = {p.name: p for p in folder.rglob("*.jpg")}
         for entry in table["images"]:
             if entry["license"] not in FREE_LICENCES or entry["id"] in seen:
                 continue
-            if entry["file_name"] not in files or wanted is not None and entry["id"] not in wanted:
+            if entry["file_name"] not in files or wanted and str(entry["id"]) not in wanted:
                 continue
             seen.add(entry["id"])
             size = np.array([entry["width"], entry["height"]], np.float64)
@@ -86,15 +91,33 @@ def coco_photos(folder: Path, wanted: set[int] | None, seen: set[int]) -> list[d
                     continue
                 polygons = [np.array(p).reshape(-1, 2) / size for p in a["segmentation"]]
                 masks.append(polygons_mask(polygons, *image.shape[:2]))
+            largest = LARGEST_PERSON if only_people else LARGEST
+            kind = "people" if only_people else "things"
             found.append(dict(id=entry["id"], url=entry["flickr_url"], licence=entry["license"],
-                              image=image, masks=masks, salient=salient(masks)))
+                              image=image, masks=masks, salient=salient(masks, largest), kind=kind))
     return found
 
 
-def listed_ids(path: Path) -> set[int]:
+def pet_photos(folder: Path, wanted: set[str] | None) -> list[dict]:
+    """Oxford-IIIT Pet: pictures with trimaps of 1, the pet, 2, the rest, and 3, between them."""
+    found = []
+    for path in sorted((folder / "trimaps").glob("*.png")):
+        if wanted and path.stem not in wanted:
+            continue
+        image = load_rgb(folder / "images" / f"{path.stem}.jpg", PHOTO_SIDE)
+        trimap = np.asarray(Image.open(path))
+        to_pet, to_rest = (cv2.distanceTransform((trimap != kind).astype(np.uint8), cv2.DIST_L2, 5)
+                           for kind in (1, 2))
+        mask = (to_pet < to_rest).astype(np.uint8) * 255
+        mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_AREA)
+        found.append(dict(id=path.stem, image=image, masks=[mask], salient=salient([mask]), kind="pets"))
+    return found
+
+
+def listed_ids(path: Path) -> set[str]:
     """The first column of a table with a heading."""
     with open(path, newline="") as table:
-        return {int(row["id"]) for row in csv.DictReader(table)}
+        return {row["id"] for row in csv.DictReader(table)}
 
 
 def emoji_sprites(font: Path) -> list[np.ndarray]:
@@ -147,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--coco", type=Path, nargs="+", default=[])
+    parser.add_argument("--pets", type=Path)
     parser.add_argument("--ids", type=Path)
     parser.add_argument("--pack", type=Path)
     parser.add_argument("--backgrounds", type=Path, nargs="+", default=[])
@@ -155,6 +179,7 @@ def main() -> None:
     wanted = listed_ids(args.ids) if args.ids else None
     seen: set[int] = set()
     photos = [p for folder in args.coco for p in coco_photos(folder, wanted, seen)]
+    photos += pet_photos(args.pets, wanted) if args.pets else []
     np.savez_compressed(args.out, photos=np.array(photos, dtype=object))
     print(f"{len(photos)} photographs, {sum(bool(p['salient']) for p in photos)} with a foreground")
     if args.pack:

@@ -31,9 +31,7 @@ class Prompter:
 
     @torch.no_grad()
     def prompts(self, pairs: list[Sample], faulty: bool = True) -> np.ndarray:
-        """Mask logits (N, 1, S/4, S/4) of the second frames."""
-        if not pairs:
-            return np.zeros(0, np.float32)
+        """Mask logits (N, 1, S/4, S/4) of the second frames of one pair or more."""
         masks = [self.with_faults(p.masks[0]) if faulty else p.masks[0] for p in pairs]
         frames = np.stack([p.frames for p in pairs], 1).transpose(0, 1, 4, 2, 3).copy()
         with torch.autocast("cpu", dtype=torch.bfloat16):

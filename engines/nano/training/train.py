@@ -182,7 +182,7 @@ def band_difference(logits: Tensor, alpha: Tensor) -> float:
 def train(run: Run, args: argparse.Namespace) -> None:
     validation = Validation(args)
     sources = Sources(args.material, args.scenery, args.frames, args.tracker)
-    batches = Batches(sources, args.seed + run.steps, args.batch, args.side)
+    batches = Batches(sources, args.seed + run.steps, args.batch, args.side, args.promptless)
     loader = iter(DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=4))
     stop = []
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -238,6 +238,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--promptless", type=float, default=0.5, help="share of the samples")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--last-lr", type=float, default=1e-3)

@@ -1,16 +1,18 @@
 """Samples are exact and repeatable; the measures measure what they say."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from clips import BAND_WEIGHT, Clips, Material, Sample  # noqa: E402
-from data import Generator  # noqa: E402
+from clips import BAND_WEIGHT, Clips, Material, Sample, by_kind, drawn  # noqa: E402
+from data import Batches, Generator, Sources  # noqa: E402
 from evaluate import best_ellipse, ellipse, iou, part_of  # noqa: E402
-from material import cut_outs, salient, write_pack  # noqa: E402
+from material import coco_photos, cut_outs, pet_photos, salient, write_pack  # noqa: E402
 from prompted import Prompter, shown  # noqa: E402
 from rendered import RenderedClips, has_cut  # noqa: E402
 
@@ -28,7 +30,8 @@ def square(h: int, w: int) -> np.ndarray:
 @pytest.fixture
 def generator_at(tmp_path: Path):
     """A maker of generators over two made-up photographs and three clips in two sizes."""
-    photos = [dict(image=noise(120, 160, 3), masks=[square(120, 160)], salient=[0]) for _ in "ab"]
+    photo = dict(image=noise(120, 160, 3), masks=[square(120, 160)], salient=[0])
+    photos = [photo | dict(kind=kind) for kind in ("pets", "things")]
     np.savez(tmp_path / "material.npz", photos=np.array(photos, dtype=object))
     for name, h, w, count in (("64x48x3_0", 48, 64, 2), ("80x60x2_0", 60, 80, 1)):
         frame = np.concatenate([noise(h, w, 3).ravel(), square(h, w).ravel()])
@@ -101,6 +104,48 @@ def test_small_things_far_from_the_largest_are_not_foreground() -> None:
     masks[1][30:50, 60:80] = 255
     masks[2][0:6, 90:99] = 255
     assert salient(masks) == [0, 1]
+
+
+def test_kinds_are_drawn_equally_often() -> None:
+    groups, rng = by_kind(list(range(10)), ["a"] * 9 + ["b"]), np.random.default_rng(0)
+    assert groups == [list(range(9)), [9]]
+    assert 80 < sum(drawn(rng, drawn(rng, groups)) == 9 for _ in range(200)) < 120
+
+
+def test_a_pets_edge_runs_through_the_middle_of_its_trimaps(tmp_path: Path) -> None:
+    for folder in ("images", "trimaps"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(noise(60, 80, 3)).save(tmp_path / "images" / "Bengal_1.jpg")
+    trimap = np.full((60, 80), 2, np.uint8)
+    trimap[:, 20:60], trimap[:, 26:54] = 3, 1
+    Image.fromarray(trimap).save(tmp_path / "trimaps" / "Bengal_1.png")
+    [photo] = pet_photos(tmp_path, {"Bengal_1"})
+    assert not pet_photos(tmp_path, {"Bengal_2"})
+    assert (photo["id"], photo["kind"], photo["salient"]) == ("Bengal_1", "pets", [0])
+    assert photo["image"].shape == (60, 80, 3)
+    assert np.flatnonzero(photo["masks"][0][30]).tolist() == list(range(23, 57))
+
+
+def test_small_people_are_not_the_foreground_where_only_people_are_labelled(tmp_path: Path) -> None:
+    Image.fromarray(noise(100, 100, 3)).save(tmp_path / "1.jpg")
+    image = dict(id=1, license=5, file_name="1.jpg", flickr_url="here", width=100, height=100)
+    person = dict(image_id=1, iscrowd=0, category_id=1, segmentation=[[0, 0, 20, 0, 20, 20, 0, 20]])
+    thing = person | dict(category_id=3, segmentation=[[90, 90, 95, 90, 95, 95]])
+    for labels, kind, found in (([person], "people", []), ([person, thing], "things", [0])):
+        table = dict(images=[image], annotations=labels)
+        (tmp_path / "instances_val.json").write_text(json.dumps(table))
+        [photo] = coco_photos(tmp_path, None, set())
+        assert (photo["kind"], photo["salient"], photo["licence"]) == (kind, found, 5)
+
+
+def test_a_batch_may_be_without_prompts(generator_at, tmp_path: Path) -> None:
+    (tmp_path / "scenery").mkdir()
+    tracker = Path(__file__).parents[2] / "tracker.safetensors"
+    generator_at(0)
+    sources = Sources(tmp_path / "material.npz", tmp_path / "scenery", tmp_path, tracker)
+    image, alpha, _, prompts, has_prompt = next(iter(Batches(sources, 0, 3, 64, 1.0)))
+    assert image.shape == (3, 3, 64, 64) and alpha.shape == (3, 1, 64, 64)
+    assert prompts.shape == (3, 1, 16, 16) and not has_prompt.any()
 
 
 def test_cut_outs_are_packed_behind_their_sizes(tmp_path: Path) -> None:
