@@ -22,16 +22,16 @@ impl OnnxRuntimeSession {
         recipe: &Recipe,
         provider: Provider,
     ) -> Result<Self, BackendError> {
-        let mut recipe = recipe.tensorrt.clone();
+        let mut on_gpu = recipe.tensorrt.clone();
         let provider = match provider {
             Provider::Cpu => {
-                recipe.precision = Precision::F32;
+                on_gpu.precision = Precision::F32;
                 Native::Cpu { threads: threads(request, recipe) }
             }
             Provider::Cuda => Native::Cuda(request.cuda_device),
             Provider::TensorRt => Native::TensorRt(request.cuda_device),
         };
-        Ok(Self { version: library::version()?, provider, recipe })
+        Ok(Self { version: library::version()?, provider, recipe: on_gpu })
     }
 }
 
