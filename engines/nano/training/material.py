@@ -25,6 +25,7 @@ from PIL import Image
 
 # COCO's licence ids: CC BY, CC BY-SA, no known copyright restrictions, work of the US government.
 FREE_LICENCES = {4, 5, 7, 8}
+PERSON = 1
 # Furniture and appliances: labelled things that are scenery rather than foreground.
 SCENERY = {62, 63, 65, 67, 70, 78, 79, 80, 81, 82}
 PHOTO_SIDE = 448
@@ -74,7 +75,7 @@ def coco_photos(folder: Path, wanted: set[str] | None, seen: set[int]) -> list[d
     found = []
     for annotations in sorted(folder.rglob("instances*.json")):
         table = json.loads(annotations.read_text())
-        only_people = len({a["category_id"] for a in table["annotations"]}) == 1
+        only_people = {a["category_id"] for a in table["annotations"]} == {PERSON}
         files = {p.name: p for p in folder.rglob("*.jpg")}
         for entry in table["images"]:
             if entry["license"] not in FREE_LICENCES or entry["id"] in seen:
