@@ -19,7 +19,9 @@ cv2.setNumThreads(1)
 # Width of the band around hand-drawn edges, relative to the picture, and its weight of 255.
 BAND, BAND_WEIGHT = 0.02, 80
 # The share of rendered clips, where there are any.
-RENDERED = 0.35
+RENDERED = 0.45
+# The share of pasted clips whose subject is away for some frames.
+AWAY = 0.25
 
 
 @dataclass
@@ -81,11 +83,11 @@ def load_film(path: Path, side: int = 256) -> np.ndarray:
 
 
 class Clips:
-    """Draws clips; same seed, same clips."""
+    """Draws clips; same seed, same clips. In a part `away` of the pasted ones the subject goes."""
 
-    def __init__(self, material: Material, seed: int, side: int):
+    def __init__(self, material: Material, seed: int, side: int, away: float = AWAY):
         self.material, self.rng = material, np.random.default_rng(seed)
-        self.side = side
+        self.side, self.away = side, away
         labelled = [i for i, masks in enumerate(material.masks) if masks]
         kinds = material.kinds or [""] * len(material.masks)
         self.labelled = by_kind(labelled, [kinds[i] for i in labelled])
@@ -96,8 +98,8 @@ class Clips:
     def uniform(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
-    def sample(self, times: list[int]) -> Sample:
-        """The frames at these times; draws until there is something to follow in the first two."""
+    def sample(self, times: list[int], shown: int = 2) -> Sample:
+        """The frames at these times; draws until the first `shown` of them have what is followed."""
         while True:
             chance = self.rng.random()
             if self.material.rendered and self.happens(RENDERED):
@@ -105,8 +107,8 @@ class Clips:
             elif chance < 0.12 and self.material.films and times[1] <= 3:
                 sample = self.filmed(times)
             else:
-                sample = self.pasted(times) if chance < 0.55 else self.stirred(times)
-            if 0.015 < sample.masks[:2].mean((1, 2)).min() / 255 and sample.masks[0].mean() < 150:
+                sample = self.pasted(times, shown) if chance < 0.55 else self.stirred(times)
+            if 0.015 < sample.masks[:shown].mean((1, 2)).min() / 255 and sample.masks[0].mean() < 150:
                 return Sample(self.degrade(sample.frames), sample.masks, sample.weights)
 
     def exactly(self, frames: list, masks: list) -> Sample:
@@ -159,7 +161,14 @@ class Clips:
     def speed(self) -> float:
         return math.exp(self.uniform(math.log(0.15), math.log(1.2)))
 
-    def pasted(self, times: list[int]) -> Sample:
+    def absence(self, shown: int, length: int) -> range:
+        """Some frames after the first `shown`, to the last or not; mostly none."""
+        if shown >= length or not self.away or not self.happens(self.away):
+            return range(0)
+        first, last = np.sort(self.rng.integers(shown, length, 2))
+        return range(first, length if self.happens(0.5) else last + 1)
+
+    def pasted(self, times: list[int], shown: int = 2) -> Sample:
         backdrop, speed = self.picture(), self.speed()
         place = self.window(*backdrop.shape[:2], self.uniform(0.5, 0.95))
         camera = self.motion(speed * self.uniform(0, 1))
@@ -170,12 +179,14 @@ class Clips:
             source = layers[-1][:2] if twin else self.cut_out()
             layers.append((*source, self.placed(source[1]), self.motion(speed)))
         subject = int(self.rng.integers(count))
-        hard = self.happens(0.5)
+        hard, away = self.happens(0.5), self.absence(shown, len(times))
         frames, masks = [], []
-        for t in times:
+        for index, t in enumerate(times):
             frame = remap(backdrop, camera.map(t, place), cv2.BORDER_REFLECT_101).astype(np.float32)
             alpha = np.zeros((self.side, self.side, 1), np.float32)
             for i, (picture, mask, put, motion) in enumerate(layers):
+                if i == subject and index in away:
+                    continue
                 at = motion.map(t, put)
                 cover = remap(mask, at, cv2.BORDER_CONSTANT)[..., None].astype(np.float32) / 255
                 if hard:

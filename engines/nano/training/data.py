@@ -136,7 +136,8 @@ class Batches(IterableDataset):
         while True:
             count = int(rng.binomial(self.batch, self.promptless))
             samples = [generator.sample(side) for _ in range(count)]
-            pairs = [clips.sample([0, int(rng.integers(1, 9))]) for _ in range(self.batch - count)]
+            gaps = rng.integers(1, 9, self.batch - count).tolist()
+            pairs = [clips.sample([0, gap], shown=1) for gap in gaps]
             prompts = np.zeros((self.batch, 1, side // 4, side // 4), np.float32)
             if pairs:
                 prompts[count:] = prompter.prompts(pairs)

@@ -68,8 +68,7 @@ class Attention(nn.Module):
 
 def max_pool(x: Tensor) -> Tensor:
     """(N, H, W, C), by 2."""
-    n, h, w, c = x.shape
-    return x.reshape(n, h // 2, 2, w // 2, 2, c).amax((2, 4))
+    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
 def to_windows(x: Tensor, size: int) -> tuple[Tensor, int, int]:

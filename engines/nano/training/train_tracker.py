@@ -197,7 +197,7 @@ def validation_batches(photos: Path, side: int) -> list:
     """Eight clips of photographs that are never trained on, always the same."""
     found = load_photos(photos, "validation")
     material = Material([p.image for p in found], [[p.foreground] for p in found], [])
-    return [load_batch(Clips(material, 0, side), list(range(14)), 8, "cpu")]
+    return [load_batch(Clips(material, 0, side, away=0), list(range(14)), 8, "cpu")]
 
 
 def main() -> None:

@@ -69,6 +69,19 @@ def test_there_is_something_to_follow(material: Material) -> None:
         assert sample.masks[:2].mean((1, 2)).min() > 0.01 * 255
 
 
+def test_a_subject_goes_only_after_it_was_shown(material: Material) -> None:
+    def visible(away: float, shown: int) -> np.ndarray:
+        clips = Clips(material, 4, 64, away)
+        samples = [clips.pasted(TIMES, shown) for _ in range(30)]
+        return np.stack([s.masks.mean((1, 2)) > 0 for s in samples if s.masks[0].any()])
+
+    assert visible(0, 2).all()
+    for shown in (1, 2):
+        seen = visible(1, shown)
+        assert seen[:, :shown].all() and not seen[:, shown:].all(1).any()
+        assert seen[:, -1].any() and not seen[:, -1].all()
+
+
 def test_flow_that_is_not_sure_weighs_nothing(material: Material) -> None:
     clips = Clips(material, 2, 64)
     weights = np.stack([clips.filmed([0, 1, 2, 3]).weights for _ in range(8)])
