@@ -1,8 +1,8 @@
 """Gathers the training material: labelled photographs, and what frames are rendered from.
 
-Labelled photographs come from COCO-format folders, of which only those under a licence that allows
-commercial use and changes are kept, and from Oxford-IIIT Pet. The validation photographs are never
-looked at here.
+Labelled photographs come from folders in COCO's format, with COCO's own pictures or Open Images', and
+from Oxford-IIIT Pet; only those under a licence that allows commercial use and changes are kept. The
+validation photographs are never looked at here.
 
     python material.py material.npz --coco DIR... --pets DIR --ids photos.csv \\
         --pack materials.bin --backgrounds DIR... --emoji FONT
@@ -70,7 +70,12 @@ def salient(masks: list[np.ndarray], largest: float = LARGEST) -> list[int]:
     return chosen
 
 
-def coco_photos(folder: Path, wanted: set[str] | None, seen: set[int]) -> list[dict]:
+def name_of(entry: dict) -> str:
+    """The picture's id where it was published."""
+    return entry.get("openimages_id", str(entry["id"]))
+
+
+def coco_photos(folder: Path, wanted: set[str] | None, seen: set[str]) -> list[dict]:
     """Labelled photographs of one COCO-format folder, without those already `seen`."""
     found = []
     for annotations in sorted(folder.rglob("instances*.json")):
@@ -78,11 +83,12 @@ def coco_photos(folder: Path, wanted: set[str] | None, seen: set[int]) -> list[d
         only_people = {a["category_id"] for a in table["annotations"]} == {PERSON}
         files = {p.name: p for p in folder.rglob("*.jpg")}
         for entry in table["images"]:
-            if entry["license"] not in FREE_LICENCES or entry["id"] in seen:
+            name = name_of(entry)
+            if entry["license"] not in FREE_LICENCES or name in seen:
                 continue
-            if entry["file_name"] not in files or wanted and str(entry["id"]) not in wanted:
+            if entry["file_name"] not in files or wanted and name not in wanted:
                 continue
-            seen.add(entry["id"])
+            seen.add(name)
             size = np.array([entry["width"], entry["height"]], np.float64)
             image = load_rgb(files[entry["file_name"]], PHOTO_SIDE)
             masks = []
@@ -93,8 +99,8 @@ def coco_photos(folder: Path, wanted: set[str] | None, seen: set[int]) -> list[d
                 polygons = [np.array(p).reshape(-1, 2) / size for p in a["segmentation"]]
                 masks.append(polygons_mask(polygons, *image.shape[:2]))
             largest = LARGEST_PERSON if only_people else LARGEST
-            kind = "people" if only_people else "things"
-            found.append(dict(id=entry["id"], url=entry["flickr_url"], licence=entry["license"],
+            kind = "people" if only_people else "animals" if "openimages_id" in entry else "things"
+            found.append(dict(id=name, url=entry.get("flickr_url"), licence=entry["license"],
                               image=image, masks=masks, salient=salient(masks, largest), kind=kind))
     return found
 
@@ -178,7 +184,7 @@ def main() -> None:
     parser.add_argument("--emoji", type=Path)
     args = parser.parse_args()
     wanted = listed_ids(args.ids) if args.ids else None
-    seen: set[int] = set()
+    seen: set[str] = set()
     photos = [p for folder in args.coco for p in coco_photos(folder, wanted, seen)]
     photos += pet_photos(args.pets, wanted) if args.pets else []
     np.savez_compressed(args.out, photos=np.array(photos, dtype=object))

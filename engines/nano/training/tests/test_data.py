@@ -138,6 +138,16 @@ def test_small_people_are_not_the_foreground_where_only_people_are_labelled(tmp_
         assert (photo["kind"], photo["salient"], photo["licence"]) == (kind, found, 5)
 
 
+def test_pictures_of_open_images_go_by_their_id_there(tmp_path: Path) -> None:
+    Image.fromarray(noise(100, 100, 3)).save(tmp_path / "deer.jpg")
+    image = dict(id=1, openimages_id="00ff", license=4, file_name="deer.jpg", width=100, height=100)
+    deer = dict(image_id=1, iscrowd=0, category_id=2, segmentation=[[0, 0, 20, 0, 20, 20, 0, 20]])
+    (tmp_path / "instances.json").write_text(json.dumps(dict(images=[image], annotations=[deer])))
+    [photo] = coco_photos(tmp_path, {"00ff"}, {"1"})
+    assert (photo["id"], photo["kind"], photo["salient"]) == ("00ff", "animals", [0])
+    assert not coco_photos(tmp_path, {"1"}, set()) and not coco_photos(tmp_path, None, {"00ff"})
+
+
 def test_a_batch_may_be_without_prompts(generator_at, tmp_path: Path) -> None:
     (tmp_path / "scenery").mkdir()
     tracker = Path(__file__).parents[2] / "tracker.safetensors"
