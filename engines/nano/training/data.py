@@ -20,7 +20,7 @@ from torch.utils.data import IterableDataset
 
 cv2.setNumThreads(1)
 # The share of labelled photographs where nothing is prompted.
-REAL = 0.75
+REAL = 0.7
 
 
 @dataclass

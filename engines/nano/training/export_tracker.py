@@ -1,8 +1,8 @@
 """Writes the tracker's shipped weights (f16, official key names) and a fixture that ties the graphs to them.
 
-    python export_tracker.py SNAPSHOT.pt OUT_DIR
+    python export_tracker.py SNAPSHOT.pt... OUT_DIR
 
-`tracker.safetensors` holds the averaged weights. `tracker_parity.safetensors` holds, under the names
+`tracker.safetensors` holds the mean of the snapshots' weights. `tracker_parity.safetensors` holds, under the names
 of the program's signatures as `GRAPH/TENSOR`, inputs and outputs of the five graphs at `image_size` 64
 (the weights do not depend on it) with the shipped weights in single precision; the prompt decoder's
 twice, as `prompt_decoder.point` and `prompt_decoder.mask`. One prompted and three tracked frames are
@@ -115,13 +115,19 @@ def parity(weights: Path) -> dict[str, Tensor]:
     return {key: value.contiguous().clone() for key, value in pairs}
 
 
+def mean(snapshots: list[Path]) -> dict[str, Tensor]:
+    """Of their weights."""
+    states = [load_tracker(path).state_dict() for path in snapshots]
+    return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("snapshot", type=Path)
+    parser.add_argument("snapshots", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
     weights = args.out / "tracker.safetensors"
-    save_file(shipped_tensors(load_tracker(args.snapshot).state_dict()), weights)
+    save_file(shipped_tensors(mean(args.snapshots)), weights)
     save_file(parity(weights), args.out / "tracker_parity.safetensors")
     print(f"{weights}: {weights.stat().st_size / 1e6:.2f} MB")
 

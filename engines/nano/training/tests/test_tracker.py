@@ -14,7 +14,7 @@ from clips import Clips, Material  # noqa: E402
 from evaluate import Photo  # noqa: E402
 from evaluate_tracker import copied, flowed, load_tracker, mean_j, track  # noqa: E402
 from export import shipped_tensors  # noqa: E402
-from export_tracker import parity  # noqa: E402
+from export_tracker import mean, parity  # noqa: E402
 from start import initialise  # noqa: E402
 from tracker import Tracker  # noqa: E402
 from train_tracker import clip_loss, load_batch  # noqa: E402
@@ -113,6 +113,14 @@ def test_exported_weights_are_those_that_were_trained(model: Tracker, tmp_path: 
     clip = moving_square(3)
     want, got = track(model, clip, 128), track(load_tracker(path), clip, 128)
     assert np.mean(np.stack(want) == np.stack(got)) > 0.99
+
+
+def test_several_snapshots_are_averaged(model: Tracker, tmp_path: Path) -> None:
+    paths = [tmp_path / "0.pt", tmp_path / "1.pt"]
+    for path, factor in zip(paths, (1, 3)):
+        torch.save({k: v * factor for k, v in model.state_dict().items()}, path)
+    averaged = mean(paths)
+    assert all(torch.allclose(averaged[k], 2 * v) for k, v in model.state_dict().items())
 
 
 def test_the_parity_fixture_follows_from_the_weights(model: Tracker, tmp_path: Path) -> None:
