@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 mod world;
 
-use gstmgdsam2::frame::redraw::Redraw;
-use gstmgdsam2::session::{Frame, Point, PointKind, Prompt, Propagation, RefineMode};
+use gstmgdsam2::session::{Frame, Point, PointKind, Prompt, Propagation};
 use gstmgdsam2::synth::{Kind, TRIAL_FRAMES};
 use std::time::Duration;
 use world::{OTHER, SIDE, World, is_visible};
@@ -266,41 +265,17 @@ fn what_is_followed_may_be_something_else() {
 }
 
 #[test]
-fn what_the_detail_path_corrects_is_what_is_remembered() {
-    let worlds =
-        [(World::new(Kind::Crossing, true), false), (World::prompted(Kind::Crossing), true)];
-    for (mut world, is_corrected) in worlds {
+fn what_is_remembered_is_the_trackers_own_mask() {
+    for mut world in [World::new(Kind::Crossing, true), World::prompted(Kind::Crossing)] {
         for index in 0..3 {
             world.show(index);
             let prompts = world.on_the_subject();
             let prompts = if index == 0 { &prompts[..] } else { &[] };
-            assert!(
-                world.step(Frame { prompts, ..at(index) }).unwrap().is_present,
-                "frame {index}"
-            );
+            let state = world.step(Frame { prompts, ..at(index) }).unwrap();
+            assert!(state.is_present, "frame {index}");
         }
         let remembered = world.view.lock().unwrap().remembered.clone();
-        assert_eq!(remembered == world.exchange.logits(), is_corrected);
+        assert!(remembered == world.session.tracker().unwrap().mask().logits);
+        assert!(remembered != world.exchange.logits());
     }
-}
-
-#[test]
-fn what_is_remembered_keeps_to_the_frames_colours_where_that_suits_the_model() {
-    let [as_corrected, redrawn] =
-        [RefineMode::GuidedFilter, RefineMode::ColorLines].map(|refine| {
-            let mut world = World::prompted(Kind::Crossing);
-            world.session.set_refine(refine);
-            world.show(0);
-            let prompts = world.on_the_subject();
-            for (index, prompts) in [&prompts[..], &[]].into_iter().enumerate() {
-                world.show(index);
-                world.step(Frame { prompts, ..at(index) }).unwrap();
-            }
-            assert!(world.view.lock().unwrap().remembered == world.exchange.logits());
-            world
-        });
-    let mut want = as_corrected.exchange.logits().to_vec();
-    Redraw::new(SIDE).run(as_corrected.exchange.image(), &mut want).unwrap();
-    assert!(redrawn.exchange.logits() == want);
-    assert!(as_corrected.exchange.logits() != want);
 }

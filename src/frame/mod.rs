@@ -16,7 +16,6 @@ pub mod foreground;
 mod format;
 mod measure;
 pub mod preprocess;
-pub mod redraw;
 pub mod refine;
 mod resize;
 mod separate;

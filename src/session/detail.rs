@@ -1,8 +1,7 @@
 //! The detail path: how much of each pixel is the foreground.
+use super::SessionError;
 use super::held::{Held, Place};
-use super::redrawn::Redrawn;
 use super::runner::Runner;
-use super::{RefineMode, SessionError};
 use crate::backend::Engine;
 use crate::signature;
 use crate::signature::detail::DetailShape;
@@ -12,7 +11,6 @@ pub(super) struct Detail {
     engine: Runner,
     /// The tracked mask and whether there is one, if it is the dense prompt.
     prompt: Option<[Held; 2]>,
-    redrawn: Option<Redrawn>,
 }
 
 impl Detail {
@@ -28,13 +26,7 @@ impl Detail {
             false => signature::image(shape.inp_size),
         };
         let prompt = prompt(shape.prompt_side, &Place::Host)?;
-        Ok(Self { engine: Runner::new(engine, expected)?, prompt, redrawn: None })
-    }
-
-    /// Corrected masks of pictures of `side` by `side` keep to the edges of the frame's colours from
-    /// now on, if that is what `refine` does.
-    pub(super) fn redraw_for(&mut self, refine: RefineMode, side: usize) {
-        self.redrawn = (refine == RefineMode::ColorLines).then(|| Redrawn::new(side));
+        Ok(Self { engine: Runner::new(engine, expected)?, prompt })
     }
 
     /// The GPU that the engine can run on.
@@ -74,11 +66,6 @@ impl Detail {
         let prompt = self.prompt.iter().flatten();
         let inputs: Vec<&Held> = std::iter::once(image).chain(views).chain(prompt).collect();
         self.engine.run(&inputs, std::slice::from_mut(logits))
-    }
-
-    /// Draws a corrected mask's `logits` to the edges of `image`, both as of [`run`](Self::run).
-    pub(super) fn redraw(&mut self, image: &Held, logits: &mut Held) -> Result<(), SessionError> {
-        self.redrawn.as_mut().map_or(Ok(()), |redrawn| redrawn.run(image, logits))
     }
 }
 

@@ -136,7 +136,7 @@ impl Follower {
     ) -> Result<(), SessionError> {
         let found = match task {
             Task::Learn(prompt) => self.tracker.prompt(frame.index, features, prompt).map(drop),
-            Task::Find => self.tracker.find(frame.index, features),
+            Task::Find => self.tracker.step(frame.index, features).map(drop),
             Task::Wait => return Ok(()),
         };
         match found {
@@ -154,23 +154,6 @@ impl Follower {
             false => self.absent_since.or(frame.time),
         };
         Ok(())
-    }
-
-    /// Remembers what was found, with its mask as `corrected` if the detail path does that.
-    pub(super) fn remember(
-        &mut self,
-        task: &Task,
-        frame: &Frame,
-        features: &Features,
-        corrected: Option<&Held>,
-    ) -> Result<(), SessionError> {
-        if *task != Task::Find {
-            return Ok(());
-        }
-        if let Some(logits) = corrected {
-            self.tracker.correct(logits)?;
-        }
-        self.tracker.remember(frame.index, features)
     }
 
     /// Whether the object that is followed is none, or stays away for too long.

@@ -183,24 +183,6 @@ impl Held {
         }
     }
 
-    /// Becomes means of 2 x 2 of `from`, both square.
-    pub(super) fn halve(&mut self, from: &Self) -> Result<(), SessionError> {
-        let side = self.len().isqrt();
-        #[cfg(feature = "cuda")]
-        if let (Self::Floats(to, lane), Self::Floats(from, _)) = (&mut *self, from) {
-            return Ok(lane.halve(from, to, side)?);
-        }
-        let rows = from.floats().chunks_exact(4 * side);
-        for (rows, to) in rows.zip(self.floats_mut().chunks_exact_mut(side)) {
-            let (above, below) = rows.split_at(2 * side);
-            let pairs = above.chunks_exact(2).zip(below.chunks_exact(2));
-            for (to, (a, b)) in to.iter_mut().zip(pairs) {
-                *to = 0.25 * (a[0] + a[1] + b[0] + b[1]);
-            }
-        }
-        Ok(())
-    }
-
     /// Becomes `value` throughout; square.
     pub(super) fn fill(&mut self, value: f32) -> Result<(), SessionError> {
         #[cfg(feature = "cuda")]
@@ -243,18 +225,4 @@ impl Held {
 #[cfg(feature = "cuda")]
 fn elsewhere() -> BackendError {
     BackendError::NoGpu("a tensor lies elsewhere than its engine runs".into())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn half_the_side_holds_means_of_four() {
-        let from = Held::from(Tensor::F32((0..16).map(|v| v as f32).collect()));
-        let mut to = Place::Host.floats(4).unwrap();
-        to.halve(&from).unwrap();
-        assert_eq!(to.floats(), [2.5, 4.5, 10.5, 12.5]);
-    }
 }

@@ -18,7 +18,6 @@ mod on_device;
 pub mod prompt;
 mod prompt_text;
 mod propagation;
-mod redrawn;
 mod runner;
 mod scene_cut;
 mod tracked_mask;
@@ -128,13 +127,9 @@ impl Session {
         self.refine
     }
 
-    /// Says what suits this model's mattes: a guided filter, if nobody says. With colour lines, what
-    /// is remembered of a corrected mask keeps to them, too.
+    /// Says what suits this model's mattes: a guided filter, if nobody says.
     pub fn set_refine(&mut self, refine: RefineMode) {
         self.refine = refine;
-        if let Some(detail) = &mut self.detail {
-            detail.redraw_for(refine, self.side);
-        }
     }
 
     /// The tracker, if there is one.
@@ -278,20 +273,12 @@ fn in_turn(
     if has_looked {
         follower.follow(task, frame, sight.look()?.features())?;
     }
-    let mut corrected = None;
     if let Some(detail) = detail {
         let counts = has_looked && !follower.looks_for_another(frame);
         detail.prompt(counts.then(|| follower.mask_logits()))?;
         detail.run(sight.image, sight.views()?, logits)?;
-        if counts {
-            detail.redraw(sight.image, logits)?;
-        }
-        corrected = counts.then_some(&*logits);
     }
-    match has_looked {
-        true => follower.remember(task, frame, sight.look()?.features(), corrected),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// The two paths of one frame side by side, neither of which needs the other's answer.
@@ -303,19 +290,15 @@ fn both(
     frame: &Frame,
 ) -> Result<(), SessionError> {
     let image = sight.image;
-    let track = |follower: &mut Follower, features: &Features| {
-        follower.follow(task, frame, features)?;
-        follower.remember(task, frame, features, None)
-    };
     if sight.looker.divides_detail() {
         let seen = sight.look()?;
-        let track = || track(follower, seen.features());
+        let track = || follower.follow(task, frame, seen.features());
         return side_by_side(image, track, || detail.run(image, seen.views(), logits));
     }
     if *task == Task::Wait {
         return detail.run(image, &[], logits);
     }
-    let track = || track(follower, sight.look()?.features());
+    let track = || follower.follow(task, frame, sight.look()?.features());
     side_by_side(image, track, || detail.run(image, &[], logits))
 }
 

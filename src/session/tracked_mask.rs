@@ -87,19 +87,6 @@ impl MaskTensors {
         self.show(mask)
     }
 
-    /// Becomes `corrected`, square and of its side or twice that.
-    pub(super) fn correct(
-        &mut self,
-        corrected: &Held,
-        mask: &mut TrackedMask,
-    ) -> Result<(), SessionError> {
-        match corrected.len() / self.logits.len() {
-            1 => self.logits.copy(corrected, 0)?,
-            _ => self.logits.halve(corrected)?,
-        }
-        self.show(mask)
-    }
-
     /// What the memory encoder takes beside the features.
     pub(super) fn remembered(
         &mut self,

@@ -222,11 +222,7 @@ impl Tracker {
     }
 
     /// The first half of [`step`](Self::step): nothing is remembered yet.
-    pub(super) fn find(
-        &mut self,
-        frame: FrameIndex,
-        features: &Features,
-    ) -> Result<(), SessionError> {
+    fn find(&mut self, frame: FrameIndex, features: &Features) -> Result<(), SessionError> {
         self.bank.recall(frame, &mut self.recalled)?;
         let [tokens, high_res_0, high_res_1] = features;
         let recalled = self.recalled.inputs.each_ref();
@@ -244,20 +240,8 @@ impl Tracker {
         Ok(())
     }
 
-    /// Takes `logits`, square and of the mask's side or twice that, for the mask that was found.
-    pub(super) fn correct(&mut self, logits: &Held) -> Result<(), SessionError> {
-        match self.mask.object_score_logit > 0.0 {
-            true => self.tensors.correct(logits, &mut self.mask),
-            false => Ok(()),
-        }
-    }
-
     /// The second half of [`step`](Self::step).
-    pub(super) fn remember(
-        &mut self,
-        frame: FrameIndex,
-        features: &Features,
-    ) -> Result<(), SessionError> {
+    fn remember(&mut self, frame: FrameIndex, features: &Features) -> Result<(), SessionError> {
         self.encode_memory(features, false)?;
         if self.mask.is_remembered {
             let (features, pointer) = (&self.engines.memory_encoder.outputs[0], &self.mask.obj_ptr);

@@ -3,7 +3,7 @@ use gstmgdsam2::cuda::{CudaError, nvrtc};
 
 /// Turing to Blackwell, Jetsons and Hopper included.
 const ARCHITECTURES: [u32; 12] = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121];
-const KERNELS: [&str; 35] = [
+const KERNELS: [&str; 33] = [
     "squash",
     "fit_alpha",
     "fit_cells",
@@ -14,7 +14,6 @@ const KERNELS: [&str; 35] = [
     "lines_measure",
     "lines_fit",
     "lines_average",
-    "lines_draw",
     "lines_of_samples",
     "guess_measure",
     "guess_gather",
@@ -27,7 +26,6 @@ const KERNELS: [&str; 35] = [
     "composite_a420",
     "composite_a420_estimated",
     "mask_enlarge",
-    "mask_halve",
     "mask_fill",
     "gate_open",
     "gate_widen",

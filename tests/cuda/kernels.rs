@@ -7,7 +7,6 @@ use gstmgdsam2::frame::device as gpu;
 use gstmgdsam2::frame::device::{DeviceFrame, DevicePlane};
 use gstmgdsam2::frame::foreground::Foreground;
 use gstmgdsam2::frame::preprocess::Squash;
-use gstmgdsam2::frame::redraw::Redraw;
 use gstmgdsam2::frame::refine::{Coefficients, Refine, RefineMode};
 use gstmgdsam2::frame::steady::Steady;
 use gstmgdsam2::frame::{FrameError, PixelFormat};
@@ -220,27 +219,6 @@ pub fn logits_are_held_still_as_on_the_cpu(device: &Device) {
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert!(bits(&got) == bits(&want), "side {side}, frame {frame}");
             assert_eq!(bits(&want) != bits(&said), ![0, 4].contains(&frame), "frame {frame}");
-        }
-    }
-}
-
-/// As what a tracker remembers, time and again.
-pub fn logits_are_redrawn_as_on_the_cpu(device: &Device) {
-    for side in [61, 128, 2] {
-        let noise = &mut Noise(6);
-        let (mut here, mut there) = (Redraw::new(side), gpu::Redraw::new(device, side).unwrap());
-        for frame in 0..3 {
-            let image: Vec<u8> = (0..3 * side * side).map(|_| noise.byte()).collect();
-            let said = logits(side, noise);
-            let (on_device, mut drawn) =
-                (device.copied(&image).unwrap(), device.copied(&said).unwrap());
-            there.run(device, &on_device, &mut drawn).unwrap();
-            let (mut want, mut got) = (said.clone(), said.clone());
-            here.run(&image, &mut want).unwrap();
-            device.read(&drawn, &mut got).unwrap();
-            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert!(bits(&got) == bits(&want), "side {side}, frame {frame}");
-            assert!(bits(&want) != bits(&said), "side {side}, frame {frame}");
         }
     }
 }

@@ -68,11 +68,6 @@ fn the_trackers_graphs_remember_on_the_device() {
 }
 
 #[test]
-fn logits_are_redrawn_as_on_the_cpu() {
-    device().iter().for_each(kernels::logits_are_redrawn_as_on_the_cpu);
-}
-
-#[test]
 fn a_target_of_another_size_or_kind_is_an_error() {
     device().iter().for_each(kernels::a_target_of_another_size_or_kind_is_an_error);
 }

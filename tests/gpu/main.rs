@@ -46,7 +46,6 @@ fn kernels_give_the_cpus_bytes(device: &Device) {
     kernels::aligned_frames_give_the_cpus_bytes(device);
     kernels::estimated_colours_of_large_and_plain_frames_are_the_cpus(device);
     kernels::logits_are_held_still_as_on_the_cpu(device);
-    kernels::logits_are_redrawn_as_on_the_cpu(device);
     kernels::a_target_of_another_size_or_kind_is_an_error(device);
 }
 

@@ -21,15 +21,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) mask_enlarge(Mask p) {
     if (i < p.side * p.side) p.to[i] = enlarged(p, i);
 }
 
-// Means of 2 x 2.
-extern "C" __global__ void __launch_bounds__(THREADS) mask_halve(Mask p) {
-    u32 i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= p.side * p.side) return;
-    const float *above = p.from + (size_t)(i / p.side) * 4 * p.side + i % p.side * 2;
-    const float *below = above + 2 * p.side;
-    p.to[i] = 0.25f * (above[0] + above[1] + below[0] + below[1]);
-}
-
 extern "C" __global__ void __launch_bounds__(THREADS) mask_fill(Mask p) {
     u32 i = blockIdx.x * THREADS + threadIdx.x;
     if (i < p.side * p.side) p.to[i] = p.value;

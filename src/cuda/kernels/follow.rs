@@ -56,18 +56,6 @@ impl Device {
         self.launch_mask(&self.kernels.mask_enlarge, &parameter)
     }
 
-    /// Queues: `to` (side, side) becomes means of 2 x 2 of `from`.
-    pub fn halve(
-        &self,
-        from: &Buffer<f32>,
-        to: &mut Buffer<f32>,
-        side: usize,
-    ) -> Result<(), CudaError> {
-        check_len("the larger mask", 4 * side * side, from.len())?;
-        let parameter = self.between(from, to, (2 * side, side))?;
-        self.launch_mask(&self.kernels.mask_halve, &parameter)
-    }
-
     /// Queues: `to` (side, side) becomes `value` throughout.
     pub fn fill(&self, to: &mut Buffer<f32>, value: f32, side: usize) -> Result<(), CudaError> {
         check_len("mask", side * side, to.len())?;

@@ -2,7 +2,7 @@
 
 struct Lines {
     const u8 *image;     // (side, side, 3)
-    float *logits;       // (side, side)
+    const float *logits; // (side, side)
     float *colours;      // (3, grid, grid): means of cells, less one half
     float *means;        // (3, grid, grid): of windows
     float *factors;      // (6, grid, grid): of the colours' covariances
@@ -10,7 +10,6 @@ struct Lines {
     float *fits;         // (5, grid, grid): slopes and offset of windows, and the share they explain
     float *slopes;       // (3, grid, grid)
     float *offset;       // (grid, grid)
-    const Tap *taps;     // (side), from grid
     u32 side;
     u32 cell;            // pixels along a cell: 4, 2 or 1
     u32 grid;
@@ -21,8 +20,6 @@ struct Lines {
 #define LINES_RADIUS 2
 #define LINES_EPS 2e-5f
 #define LINES_ALPHA_EPS 1e-4f
-#define LINES_SURE 7.0f
-#define LINES_SHARE 0.25f
 
 // Plane i of several.
 static __device__ __forceinline__ float *plane_of(const Lines &p, float *planes, u32 i) {
@@ -141,23 +138,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) lines_average(Lines p) 
     }
     p.alpha[i] = clamped(alpha + offset, 0.0f, 1.0f);
     p.offset[i] = p.is_last ? offset - 0.5f * (slopes[0] + slopes[1] + slopes[2]) : offset;
-}
-
-// A pixel a thread: logits drawn towards what alpha is by slopes and offset.
-extern "C" __global__ void __launch_bounds__(THREADS) lines_draw(Lines p) {
-    u32 i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= p.side * p.side) return;
-    Tap tx = p.taps[i % p.side], ty = p.taps[i / p.side];
-    float red = lerp_at(plane_of(p, p.slopes, 0), p.grid, tx, ty);
-    float green = lerp_at(plane_of(p, p.slopes, 1), p.grid, tx, ty);
-    float blue = lerp_at(plane_of(p, p.slopes, 2), p.grid, tx, ty);
-    float none = lerp_at(p.offset, p.grid, tx, ty);
-    const u8 *rgb = p.image + 3 * (size_t)i;
-    float sum = red * (float)rgb[0] + green * (float)rgb[1] + blue * (float)rgb[2];
-    float alpha = sum * (1.0f / 255.0f) + none;
-    float drawn = (2.0f * clamped(alpha, 0.0f, 1.0f) - 1.0f) * LINES_SURE;
-    float sure = clamped(p.logits[i], -LINES_SURE, LINES_SURE);
-    p.logits[i] = sure + LINES_SHARE * (drawn - sure);
 }
 
 // Slopes of R'G'B' in 0..=1 as slopes of a frame's samples.

@@ -1,5 +1,5 @@
 //! Alpha fitted to colours, window by window.
-use super::{Affine, THREADS, Tap};
+use super::{Affine, THREADS};
 use crate::cuda::CudaError;
 use crate::cuda::device::{Buffer, Device, check_len};
 use cudarc::driver::DeviceRepr;
@@ -16,8 +16,6 @@ pub struct LinesScratch {
     pub alpha: Buffer<f32>,
     /// (5, grid, grid).
     pub fits: Buffer<f32>,
-    /// (side), from the grid.
-    pub taps: Buffer<Tap>,
     /// Of the picture, in pixels.
     pub side: usize,
     /// Pixels along a cell: 4, 2 or 1.
@@ -45,7 +43,6 @@ struct LinesParameter {
     fits: u64,
     slopes: u64,
     offset: u64,
-    taps: u64,
     side: u32,
     cell: u32,
     grid: u32,
@@ -97,20 +94,6 @@ impl Device {
         Ok(())
     }
 
-    /// Queues: `logits` (side, side) of `image` (side, side, 3) are drawn towards what alpha is by
-    /// `lines`.
-    pub fn draw_to_lines(
-        &self,
-        image: &Buffer<u8>,
-        logits: &mut Buffer<f32>,
-        scratch: &mut LinesScratch,
-        lines: Lines,
-    ) -> Result<(), CudaError> {
-        let parameter = self.lines_parameter(image, logits, scratch, &lines)?;
-        let blocks = ((scratch.side * scratch.side) as u32).div_ceil(THREADS);
-        self.launch(&self.kernels.lines_draw, (blocks, 1, 1), (THREADS, 1, 1), &parameter)
-    }
-
     /// Queues: `of_samples` become `slopes` (3, grid, grid) and `offset` (grid, grid), of what
     /// `to_rgb` makes R'G'B' in 0..=255 of.
     pub fn lines_of_samples(
@@ -151,7 +134,6 @@ impl Device {
         check_len("factors", 6 * cells, scratch.factors.len())?;
         check_len("alpha", cells, scratch.alpha.len())?;
         check_len("fits", 5 * cells, scratch.fits.len())?;
-        check_len("taps", side, scratch.taps.len())?;
         check_len("cells of pixels", side, cell * grid)?;
         check_len("slopes", 3 * cells, lines.slopes.len())?;
         check_len("offset", cells, lines.offset.len())?;
@@ -165,7 +147,6 @@ impl Device {
             fits: self.address(&scratch.fits),
             slopes: self.address(lines.slopes),
             offset: self.address(lines.offset),
-            taps: self.address(&scratch.taps),
             side: side as u32,
             cell: cell as u32,
             grid: grid as u32,

@@ -1,12 +1,11 @@
 //! The same pixel work on a CUDA device: the CPU's tables, the device's loops, the same bytes.
+mod color_lines;
 mod composite;
-mod redraw;
 mod refine;
 mod squash;
 mod steady;
 
 pub use composite::Composite;
-pub use redraw::Redraw;
 pub(crate) use refine::taps;
 pub use refine::{Coefficients, Refine};
 pub use squash::Squash;

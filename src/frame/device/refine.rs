@@ -1,5 +1,5 @@
 //! Logits in device memory to what alpha is at any size.
-use super::redraw::ColorLines;
+use super::color_lines::ColorLines;
 use crate::cuda::{Buffer, CudaError, Device, Fit, FitScratch, Lines, Tap};
 use crate::frame::FrameError;
 use crate::frame::refine::{Guide, RefineMode};
