@@ -108,6 +108,8 @@ fn logits_that_are_no_numbers_do_not_spread() {
     let mut logits = vec![9.0; 64 * 64];
     logits[10 * 64 + 10] = f32::NAN;
     let image = crate::squash::squash(&frame, 64);
-    let matte = crate::refine::matte(&frame, &fit(&image, &logits, 64, RefineMode::GuidedFilter));
-    assert_eq!(matte[50 * 64 + 50], 255);
+    for mode in [RefineMode::GuidedFilter, RefineMode::ColorLines] {
+        let matte = crate::refine::matte(&frame, &fit(&image, &logits, 64, mode));
+        assert_eq!(matte[50 * 64 + 50], 255, "{mode:?}");
+    }
 }
